@@ -1,0 +1,21 @@
+namespace QedVd;
+
+/// <summary>How a write, zero or discard request is to be carried out.</summary>
+[Flags]
+public enum WriteFlags
+{
+    /// <summary>Nothing special.</summary>
+    None = 0,
+
+    /// <summary>Force unit access: durable, with the metadata that it needs, when the request returns.</summary>
+    ForceUnitAccess = 1 << 0,
+
+    /// <summary>Change only what is allocated already; answer <see cref="WriteResult.IsFree"/> otherwise.</summary>
+    NoAllocate = 1 << 1,
+
+    /// <summary>A zero request may give room back to the volume.</summary>
+    MayUnmap = 1 << 2,
+
+    /// <summary>A zero request that would have to write zeros fails with <see cref="ImageErrorKind.NotSupported"/> and changes nothing.</summary>
+    FastOnly = 1 << 3,
+}
