@@ -1,0 +1,79 @@
+namespace QedVd.Bench.Peers;
+
+/// <summary>The images that the comparisons use, made on first use and kept for the next run.</summary>
+internal sealed class PeerImages(string folder)
+{
+    public const int ChainDepth = 64;
+    private const long Mib = 1 << 20;
+
+    /// <summary>2 GiB of data that does not compress, as QED.</summary>
+    public string Full => Make("full.qed", path =>
+    {
+        string raw = Path.Combine(folder, "full.raw");
+        using (FileStream file = new(raw, FileMode.Create, FileAccess.Write))
+        {
+            byte[] block = new byte[Mib];
+            Random random = new(1);
+            for (int i = 0; i < 2048; i++)
+            {
+                random.NextBytes(block);
+                file.Write(block);
+            }
+        }
+
+        Tool("qemu-img", "convert", "-f", "raw", "-O", "qed", raw, path);
+        File.Delete(raw);
+    });
+
+    /// <summary>A copy of <see cref="Full"/> to write into.</summary>
+    public string Writable => Make("writable.qed", path => File.Copy(Full, path));
+
+    /// <summary>1 TiB, 512 full tables of 256 KiB, more than QEMU caches.</summary>
+    public string ManyTables => Make("tables.qed", path => TableImage.Write(path, 1L << 40));
+
+    /// <summary>The last of <see cref="ChainDepth"/> empty overlays over <see cref="Full"/>.</summary>
+    public string Chain
+    {
+        get
+        {
+            string parent = Full;
+            for (int i = 1; i <= ChainDepth; i++)
+            {
+                string below = parent;
+                parent = Make($"chain{i}.qed", path => Tool("qemu-img", "create", "-q", "-f", "qed", "-b", below, "-F", "qed", path));
+            }
+
+            return parent;
+        }
+    }
+
+    /// <summary>Where a fresh image lies that <see cref="MakeFresh"/> or <see cref="MakeFreshOverlay"/> made.</summary>
+    public string Fresh => Path.Combine(folder, "fresh.qed");
+
+    public void MakeFresh()
+    {
+        File.Delete(Fresh);
+        Tool("qemu-img", "create", "-q", "-f", "qed", Fresh, "2G");
+    }
+
+    public void MakeFreshOverlay()
+    {
+        File.Delete(Fresh);
+        Tool("qemu-img", "create", "-q", "-f", "qed", "-b", Path.GetFileName(Full), "-F", "qed", Fresh);
+    }
+
+    private string Make(string name, Action<string> make)
+    {
+        string path = Path.Combine(folder, name);
+        if (!File.Exists(path))
+        {
+            string partial = path + ".part";
+            make(partial);
+            File.Move(partial, path);
+        }
+
+        return path;
+    }
+
+    private void Tool(params string[] command) => PeerRunner.RunTool(command, folder);
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+
+namespace QedVd.Bench.Peers;
+
+/// <summary>The medians of one comparison, in seconds.</summary>
+internal sealed record PeerResult(PeerWork Work, IReadOnlyDictionary<string, double> Medians)
+{
+    private double OursSeconds => Medians[PeerWork.Ours];
+
+    private (string Label, double Seconds) BestPeer =>
+        Medians.Where(m => m.Key is not (PeerWork.Ours or PeerWork.OursBase)).Select(m => (m.Key, m.Value)).MinBy(m => m.Value);
+
+    private double Ratio => OursSeconds / BestPeer.Seconds;
+
+    public static IEnumerable<string> MarkdownTable(IEnumerable<PeerResult> results) =>
+    [
+        "| work | QEMU's best mode | us / request | ours, us / request | ours / QEMU | goal | reached |",
+        "|---|---|---:|---:|---:|---:|---|",
+        .. results.Select(r => r.MarkdownRow()),
+    ];
+
+    public override string ToString()
+    {
+        IEnumerable<string> parts = Medians.Select(m => $"{m.Key} {Micros(m.Value)} us");
+        string beside = Medians.TryGetValue(PeerWork.OursBase, out double alone) ? $", {Number(OursSeconds / alone)} of our own without overlays" : "";
+        return $"{Work.Title}: {string.Join(", ", parts)}; ratio {Number(Ratio)} (goal {Number(Work.Goal)}){beside}";
+    }
+
+    private static string Number(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
+
+    private string Micros(double seconds) => (seconds * 1e6 / Work.Requests).ToString("0.00", CultureInfo.InvariantCulture);
+
+    private string MarkdownRow()
+    {
+        string ours = Micros(OursSeconds);
+        if (Medians.TryGetValue(PeerWork.OursBase, out double alone))
+        {
+            ours += $" ({Number(OursSeconds / alone)} of our own without overlays)";
+        }
+
+        return $"| {Work.Title} | {BestPeer.Label} | {Micros(BestPeer.Seconds)} | {ours} | {Number(Ratio)} | {Number(Work.Goal)} | {(Ratio <= Work.Goal ? "yes" : "no")} |";
+    }
+}

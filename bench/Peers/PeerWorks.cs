@@ -1,0 +1,53 @@
+using System.Globalization;
+
+namespace QedVd.Bench.Peers;
+
+/// <summary>The comparisons and their goals.</summary>
+internal static class PeerWorks
+{
+    // A stride of the golden ratio visits a 2 GiB image in an order that no read-ahead foresees, the same for every tool.
+    private const string RandomStep = "1327173632";
+
+    // Steps from table to table of a 1 TiB image.
+    private const string TableStep = "2147479552";
+
+    public static IEnumerable<PeerWork> All(string ours, PeerImages images, double scale)
+    {
+        int Count(int count) => Math.Max(1, (int)(count * scale));
+
+        PeerWork Bench(string title, double goal, int count, Func<string> file, Action? setup, params string[] options)
+        {
+            string path = file();
+            string[] common = ["-f", "qed", "-t", "writeback", "-c", count.ToString(CultureInfo.InvariantCulture), .. options, path];
+            return new PeerWork(title, count, goal, setup,
+            [
+                ("threads", ["qemu-img", "bench", "-i", "threads", .. common]),
+                ("io_uring", ["qemu-img", "bench", "-i", "io_uring", .. common]),
+                (PeerWork.Ours, [ours, "bench", .. common]),
+            ]);
+        }
+
+        yield return Bench("4 KiB random reads, depth 1", 0.3, Count(100_000), () => images.Full, null, "-d", "1", "-s", "4096", "-S", RandomStep);
+
+        PeerWork chain = Bench("4 KiB random reads through 64 empty overlays", 0.05, Count(30_000), () => images.Chain, null, "-d", "1", "-s", "4096", "-S", RandomStep);
+        string[] alone = [.. chain.Commands[^1].Command[..^1], images.Full];
+        yield return chain with { Commands = [.. chain.Commands, (PeerWork.OursBase, alone)] };
+
+        yield return Bench("1 MiB sequential reads, depth 1", 1.0, Count(4_000), () => images.Full, null, "-d", "1", "-s", "1M");
+        yield return Bench("4 KiB random writes in place, depth 1", 0.35, Count(50_000), () => images.Writable, null, "-w", "-d", "1", "-s", "4096", "-S", RandomStep);
+        foreach (string depth in (string[])["1", "32"])
+        {
+            yield return Bench($"4 KiB random allocating writes, no parent, depth {depth}", 0.15, Count(10_000), () => images.Fresh, images.MakeFresh, "-w", "-d", depth, "-s", "4096", "-S", RandomStep);
+        }
+
+        _ = images.Full;
+        foreach (string depth in (string[])["1", "32"])
+        {
+            yield return Bench($"4 KiB random allocating writes over a parent, depth {depth}", 0.15, Count(2_000), () => images.Fresh, images.MakeFreshOverlay, "-w", "-d", depth, "-s", "4096", "-S", RandomStep);
+        }
+
+        yield return Bench("4 KiB random allocating writes, a flush after each, no parent", 1.05, Count(1_000), () => images.Fresh, images.MakeFresh, "-w", "-d", "1", "-s", "4096", "-S", RandomStep, "--flush-interval", "1");
+        yield return Bench("4 KiB random allocating writes, a flush after each, over a parent", 1.05, Count(500), () => images.Fresh, images.MakeFreshOverlay, "-w", "-d", "1", "-s", "4096", "-S", RandomStep, "--flush-interval", "1");
+        yield return Bench("4 KiB reads over 512 tables of 256 KiB", 0.1, Count(10_000), () => images.ManyTables, null, "-d", "1", "-s", "4096", "-S", TableStep);
+    }
+}
