@@ -1,0 +1,32 @@
+namespace QedVd.Backends.Qed;
+
+/// <summary>What an opening found out and decided, for the image that goes on from there. Nothing in it needs to be proven again.</summary>
+internal sealed record QedImageStart
+{
+    public required BackendInfo Backend { get; init; }
+
+    /// <summary>The image owns it from here on.</summary>
+    public required IImageStorage Storage { get; init; }
+
+    /// <summary>The header as the storage has it now: on a read-write opening without NEED_CHECK and without unknown autoclear bits.</summary>
+    public required QedHeader Header { get; init; }
+
+    /// <summary>The parent as the header names it, or null.</summary>
+    public required ParentReference? Parent { get; init; }
+
+    public required ImageOpenOptions Options { get; init; }
+
+    /// <summary>The length of the storage when it was examined. What lies behind the last whole cluster is not part of the image.</summary>
+    public required long FileLengthBytes { get; init; }
+
+    /// <summary>For <see cref="IDiskImage.Warnings"/>.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>
+    /// Read-write openings: L1 indices, ascending, whose entry is no offset of a table inside the file. Their ranges fail for as long as the image is
+    /// open, also when the file has grown past the place that the entry names.
+    /// </summary>
+    public IReadOnlyList<int> DamagedL1Entries { get; init; } = [];
+
+    public bool IsReadOnly => (Options.Flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0;
+}
