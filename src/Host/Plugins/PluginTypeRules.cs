@@ -1,0 +1,109 @@
+using System.Reflection;
+using System.Reflection.Metadata;
+
+namespace QedVd.Host;
+
+/// <summary>What the class of a backend must look like, decided from metadata.</summary>
+internal static class PluginTypeRules
+{
+    /// <returns>The full name of the class, as <see cref="Assembly.GetType(string)"/> takes it.</returns>
+    public static string Resolve(MetadataReader reader, string? serializedName)
+    {
+        string shown = PluginText.OneLine(serializedName);
+        if (!TypeName.TryParse(serializedName, out TypeName? name) || !name.IsSimple)
+        {
+            throw new PluginRefusedException($"its ImageBackend attribute names '{shown}', which is not the name of a class.");
+        }
+
+        if (name.AssemblyName is { } elsewhere && !reader.StringComparer.Equals(reader.GetAssemblyDefinition().Name, elsewhere.Name))
+        {
+            throw new PluginRefusedException($"its ImageBackend attribute names '{name.FullName}' of another assembly ({elsewhere.Name}); it must be a class of the plugin itself.");
+        }
+
+        foreach (TypeDefinitionHandle handle in reader.TypeDefinitions)
+        {
+            TypeDefinition type = reader.GetTypeDefinition(handle);
+            if (FullName(reader, type) == name.FullName)
+            {
+                CheckShape(reader, type, name.FullName);
+                return name.FullName;
+            }
+        }
+
+        throw new PluginRefusedException($"its ImageBackend attribute names the class '{shown}', which is not in the assembly.");
+    }
+
+    private static void CheckShape(MetadataReader reader, TypeDefinition type, string name)
+    {
+        for (TypeDefinition outer = type; ; outer = reader.GetTypeDefinition(outer.GetDeclaringType()))
+        {
+            if ((outer.Attributes & TypeAttributes.VisibilityMask) is not (TypeAttributes.Public or TypeAttributes.NestedPublic))
+            {
+                throw new PluginRefusedException($"the class '{name}' is not public; make it (and what it is nested in) public.");
+            }
+
+            if (!outer.IsNested)
+            {
+                break;
+            }
+        }
+
+        if ((type.Attributes & TypeAttributes.Interface) != 0 || IsValueType(reader, type))
+        {
+            throw new PluginRefusedException($"'{name}' is not a class.");
+        }
+
+        if ((type.Attributes & TypeAttributes.Abstract) != 0)
+        {
+            throw new PluginRefusedException($"the class '{name}' is abstract; name one that can be created.");
+        }
+
+        if (type.GetGenericParameters().Count != 0)
+        {
+            throw new PluginRefusedException($"the class '{name}' is generic; name one without type parameters.");
+        }
+
+        if (!type.GetMethods().Any(handle => IsDefaultConstructor(reader, reader.GetMethodDefinition(handle))))
+        {
+            throw new PluginRefusedException($"the class '{name}' has no public constructor without parameters.");
+        }
+    }
+
+    private static bool IsDefaultConstructor(MetadataReader reader, MethodDefinition method)
+    {
+        if ((method.Attributes & MethodAttributes.MemberAccessMask) != MethodAttributes.Public
+            || (method.Attributes & MethodAttributes.Static) != 0
+            || !reader.StringComparer.Equals(method.Name, ConstructorInfo.ConstructorName))
+        {
+            return false;
+        }
+
+        BlobReader signature = reader.GetBlobReader(method.Signature);
+        signature.ReadSignatureHeader();
+        return signature.ReadCompressedInteger() == 0;
+    }
+
+    private static bool IsValueType(MetadataReader reader, TypeDefinition type)
+    {
+        if (type.BaseType.Kind != HandleKind.TypeReference)
+        {
+            return false;
+        }
+
+        TypeReference parent = reader.GetTypeReference((TypeReferenceHandle)type.BaseType);
+        return reader.StringComparer.Equals(parent.Namespace, "System")
+            && (reader.StringComparer.Equals(parent.Name, nameof(ValueType)) || reader.StringComparer.Equals(parent.Name, nameof(Enum)));
+    }
+
+    private static string FullName(MetadataReader reader, TypeDefinition type)
+    {
+        string name = reader.GetString(type.Name);
+        if (type.IsNested)
+        {
+            return $"{FullName(reader, reader.GetTypeDefinition(type.GetDeclaringType()))}+{name}";
+        }
+
+        string @namespace = reader.GetString(type.Namespace);
+        return @namespace.Length == 0 ? name : $"{@namespace}.{name}";
+    }
+}

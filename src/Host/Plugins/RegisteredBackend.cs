@@ -1,0 +1,178 @@
+namespace QedVd.Host;
+
+/// <summary>
+/// What the catalogue hands out: the backend, with its description fixed and its answers checked. It lets go of the backend when the plugin is
+/// unloaded, so that a reference that someone kept does not keep the plugin's code in memory.
+/// </summary>
+internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, string? pluginName) : IImageBackend
+{
+    private volatile IImageBackend? _inner = inner;
+
+    public BackendInfo Info => info;
+
+    /// <summary>The plugin that it came from; null when the program registered it.</summary>
+    public string? PluginName => pluginName;
+
+    public string Title => pluginName is null ? $"backend '{info.Id}'" : $"backend '{info.Id}' of plugin '{pluginName}'";
+
+    private IImageBackend Inner => _inner ?? throw Gone();
+
+    public void LetGo() => _inner = null;
+
+    public ImageException Gone() => new(ImageErrorKind.NotSupported, $"The {Title} was unloaded. Load the plugin again, and ask the catalogue for the backend anew.");
+
+    public ProbeResult Probe(in ProbeInput input)
+    {
+        ProbeResult result;
+        try
+        {
+            result = Inner.Probe(input);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("probing", input.FileName, exception);
+        }
+
+        if ((uint)result.Confidence > (uint)ProbeConfidence.Certain)
+        {
+            throw new ImageException(ImageErrorKind.BackendFault, $"The {Title} answered a probe with confidence {(int)result.Confidence}, which the contract does not know.", input.FileName, "probe");
+        }
+
+        return result with { Reason = PluginText.OneLine(result.Reason) };
+    }
+
+    public IDiskImage Open(IImageStorage storage, ImageOpenOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(options);
+        IDiskImage? image;
+        try
+        {
+            image = Inner.Open(storage, options);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("opening", storage.Name, exception);
+        }
+
+        try
+        {
+            return Checked(image, storage, options);
+        }
+        catch
+        {
+            image?.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask<IDiskImage> OpenAsync(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(options);
+        IDiskImage? image;
+        try
+        {
+            image = await Inner.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("opening", storage.Name, exception);
+        }
+
+        try
+        {
+            return Checked(image, storage, options);
+        }
+        catch
+        {
+            if (image is not null)
+            {
+                await image.DisposeAsync().ConfigureAwait(false);
+            }
+
+            throw;
+        }
+    }
+
+    public void Create(IImageStorage storage, ImageCreateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            Inner.Create(storage, options);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("creating", storage.Name, exception);
+        }
+    }
+
+    public async ValueTask CreateAsync(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            await Inner.CreateAsync(storage, options, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("creating", storage.Name, exception);
+        }
+    }
+
+    public async ValueTask<CheckReport> CheckAsync(IImageStorage storage, CheckOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(options);
+        CheckReport? report;
+        try
+        {
+            report = await Inner.CheckAsync(storage, options, progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("checking", storage.Name, exception);
+        }
+
+        if (report?.Findings is null
+            || (report.Corruptions | report.Leaks | report.CheckErrors | report.CorruptionsFixed | report.LeaksFixed
+                | report.TotalClusters | report.AllocatedClusters | report.ZeroClusters | report.FragmentedClusters | report.ImageEndOffset) < 0)
+        {
+            throw new ImageException(ImageErrorKind.BackendFault, $"{storage.Name}: the {Title} gave a check report without findings or with a negative count. Do not rely on it; report this to its author.", storage.Name, "check");
+        }
+
+        return report;
+    }
+
+    /// <summary>The exceptions of the contract pass; everything else is the backend's mistake, and is said to be.</summary>
+    private static bool IsFault(Exception exception) => exception is not (ImageException or OperationCanceledException or OutOfMemoryException);
+
+    private IDiskImage Checked(IDiskImage? image, IImageStorage storage, ImageOpenOptions options)
+    {
+        if (image is null)
+        {
+            throw new ImageException(ImageErrorKind.BackendFault, $"{storage.Name}: the {Title} opened it and returned no image.", storage.Name, "open");
+        }
+
+        try
+        {
+            BackendResults.CheckImage(image, options.Flags);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("opening", storage.Name, exception);
+        }
+
+        return image;
+    }
+
+    private ImageException Fault(string doing, string? name, Exception exception) => new(
+        ImageErrorKind.BackendFault,
+        $"{PluginText.OneLine(name ?? "a file")}: the {Title} failed while {doing} it ({PluginText.Describe(exception)}). This is a mistake in the backend; report it to its author.",
+        name,
+        doing,
+        innerException: exception);
+}
