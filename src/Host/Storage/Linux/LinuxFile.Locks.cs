@@ -1,0 +1,132 @@
+using Microsoft.Win32.SafeHandles;
+using static QedVd.Host.LinuxNative;
+
+namespace QedVd.Host;
+
+internal sealed unsafe partial class LinuxFile
+{
+    public override LockOutcome TryLock(LockRights rights)
+    {
+        if (rights.IsNone)
+        {
+            return LockOutcome.Held;
+        }
+
+        if (Take(_handle, rights) is { } reason)
+        {
+            return new LockOutcome(null, reason);
+        }
+
+        if (Test(_handle, rights) is { } conflict)
+        {
+            Release(_handle, rights);
+            return new LockOutcome(conflict, null);
+        }
+
+        return LockOutcome.Held;
+    }
+
+    public override LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights)
+    {
+        using SafeFileHandle next = LinuxOpen.Reopen(_handle, Path, readOnly);
+        if (Statx(next, "", AT_EMPTY_PATH, STATX_BASIC_BTIME_MNT_ID, out LinuxStatx stat) != 0 || stat.Identity != Identity)
+        {
+            throw StorageErrors.Create(ImageErrorKind.Io, Path, "change the access", "another file has this name now, so the access to the open one cannot be changed; close it and open again.");
+        }
+
+        // At every instant one of the two descriptors holds its bytes, so nobody slips in; only the test needs the old ones gone.
+        if (!newRights.IsNone && Take(next, newRights) is { } reason)
+        {
+            return new LockOutcome(null, reason);
+        }
+
+        Release(_handle, oldRights);
+        if (Test(next, newRights) is { } conflict)
+        {
+            Take(_handle, oldRights);
+            return new LockOutcome(conflict, null);
+        }
+
+        // The number stays, the description behind it changes: requests that run keep the old one to their end.
+        if (Dup3(next, _handle, O_CLOEXEC) < 0)
+        {
+            int errno = LastError;
+            Take(_handle, oldRights);
+            throw Failed(errno, "change the access");
+        }
+
+        _readOnly = readOnly;
+        return LockOutcome.Held;
+    }
+
+    /// <summary>Takes all bytes, shared; they exclude nobody by themselves. Null, or why there are no locks here.</summary>
+    private static string? Take(SafeFileHandle file, LockRights rights)
+    {
+        for (int bit = 0; bit < LockRights.BitCount; bit++)
+        {
+            int errno = (rights.Uses & (1 << bit)) == 0 ? 0 : Set(file, LockRights.FirstUsesByte + bit, F_RDLCK);
+            if (errno == 0 && (rights.Denies & (1 << bit)) != 0)
+            {
+                errno = Set(file, LockRights.FirstDeniesByte + bit, F_RDLCK);
+            }
+
+            if (errno != 0)
+            {
+                Release(file, rights);
+                return StorageErrors.Text(errno);
+            }
+        }
+
+        return null;
+    }
+
+    private static void Release(SafeFileHandle file, LockRights rights)
+    {
+        for (int bit = 0; bit < LockRights.BitCount; bit++)
+        {
+            if ((rights.Uses & (1 << bit)) != 0)
+            {
+                _ = Set(file, LockRights.FirstUsesByte + bit, F_UNLCK);
+            }
+
+            if ((rights.Denies & (1 << bit)) != 0)
+            {
+                _ = Set(file, LockRights.FirstDeniesByte + bit, F_UNLCK);
+            }
+        }
+    }
+
+    /// <summary>The first byte of another holder that is in the way.</summary>
+    private static LockConflict? Test(SafeFileHandle file, LockRights rights)
+    {
+        for (int bit = 0; bit < LockRights.BitCount; bit++)
+        {
+            if ((rights.Uses & (1 << bit)) != 0 && IsHeldByOther(file, LockRights.FirstDeniesByte + bit))
+            {
+                return new LockConflict(bit, DeniedByHolder: true);
+            }
+        }
+
+        for (int bit = 0; bit < LockRights.BitCount; bit++)
+        {
+            if ((rights.Denies & (1 << bit)) != 0 && IsHeldByOther(file, LockRights.FirstUsesByte + bit))
+            {
+                return new LockConflict(bit, DeniedByHolder: false);
+            }
+        }
+
+        return null;
+    }
+
+    private static int Set(SafeFileHandle file, int at, short type)
+    {
+        FileLock request = new() { Type = type, Start = at, LengthBytes = 1 };
+        return FCntl(file, F_OFD_SETLK, &request) == 0 ? 0 : LastError;
+    }
+
+    private static bool IsHeldByOther(SafeFileHandle file, int at)
+    {
+        FileLock request = new() { Type = F_WRLCK, Start = at, LengthBytes = 1 };
+        return FCntl(file, F_OFD_GETLK, &request) == 0 && request.Type != F_UNLCK;
+    }
+}
