@@ -18,6 +18,15 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
     /// <param name="loggers">For what an operator wants to know; null: nowhere.</param>
     public DiskHost(DiskHostOptions? options = null, ILoggerFactory? loggers = null) => throw new NotImplementedException();
 
+    /// <summary>The backends of this host, and the plugins that they come from.</summary>
+    public BackendCatalog Backends => throw new NotImplementedException();
+
+    /// <summary>Finds out what a file is: every backend's answer, and well-known formats without one. Takes no lock.</summary>
+    public ProbeReport Probe(string path) => throw new NotImplementedException();
+
+    /// <inheritdoc cref="Probe"/>
+    public ValueTask<ProbeReport> ProbeAsync(string path, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
     /// <summary>Opens a file and its parents as a disk.</summary>
     /// <param name="path">The top image; a relative path starts at the process's folder.</param>
     /// <param name="options">How; null: for reading and writing, the format found by probing, parents confined to the file's folder.</param>
@@ -34,7 +43,7 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
     public ValueTask<VirtualDisk> OpenDiskAsync(IImageStorage storage, DiskOpenOptions options, CancellationToken cancellationToken = default) => throw new NotImplementedException();
 
     /// <summary>Opens one image read-only and none of its parents: for dumps, checks and information.</summary>
-    public ValueTask<IDiskImage> OpenImageAsync(string path, ImageOpenRequest? request = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<OpenedImage> OpenImageAsync(string path, ImageOpenRequest? request = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
 
     /// <summary>Describes one image; what it names is reported, never opened.</summary>
     public ValueTask<ImageDescription> DescribeImageAsync(string path, ImageOpenRequest? request = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
@@ -61,6 +70,8 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
 
     /// <summary>Compares what two disks read; parts that are zero in both are skipped.</summary>
     public ValueTask<CompareResult> CompareAsync(string first, string second, CompareOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+
+    internal void Forget(VirtualDisk disk) => throw new NotImplementedException();
 
     /// <summary>Closes the host. Disks that are still open stay usable until they are closed, but are logged.</summary>
     public void Dispose() => throw new NotImplementedException();

@@ -9,6 +9,12 @@ public sealed class DiskHostOptions
     /// <summary>Whether the folder <c>plugins</c> beside the application is looked through too. A missing one is no error.</summary>
     public bool LoadDefaultPlugins { get; set; } = true;
 
+    /// <summary>What gets the assemblies of plugins into the process.</summary>
+    public IPluginLoader PluginLoader { get; set; } = new PluginLoader();
+
+    /// <summary>Whether plugins are loaded so that they can be unloaded.</summary>
+    public bool ArePluginsUnloadable { get; set; }
+
     /// <summary>Backends that are registered without loading anything: for trimmed and ahead-of-time compiled programs.</summary>
     public IList<IImageBackend> Backends { get; } = [];
 

@@ -7,7 +7,8 @@ public sealed record DiskOpenOptions
     public const int DefaultMaxDepth = 200;
 
     /// <summary>
-    /// The format of the top image ("qed", "raw"). Null: found by probing, where one backend must be certain. Raw is never guessed.
+    /// The format of the top image ("qed", "raw"). Null: found by probing; for a writable disk one backend must be certain, so that raw is never
+    /// guessed for it.
     /// </summary>
     public string? Format { get; init; }
 
@@ -19,6 +20,9 @@ public sealed record DiskOpenOptions
 
     /// <summary>Take no locks and mind none, so that an image can be read while another program writes it; the outcome is the caller's. Needs <see cref="ReadOnly"/>.</summary>
     public bool ForceShare { get; init; }
+
+    /// <summary>Accept a block device as the top image. Unless set, only a regular file is.</summary>
+    public bool AllowBlockDevices { get; init; }
 
     /// <summary>How far the parents' names are trusted.</summary>
     public ReferenceTrust Trust { get; init; }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace QedVd.Host;
 
 /// <summary>
@@ -15,99 +17,136 @@ namespace QedVd.Host;
 /// </remarks>
 public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
 {
+    private readonly RangeLock _growth = new();
+    private readonly SemaphoreSlim _changes = new(1, 1);
+    private readonly DiskHost? _host;
+    private readonly DiskOpenOptions _options;
+    private readonly ILogger _logger;
+#pragma warning disable IDE0044 // A snapshot publishes another one.
+    private volatile Generation _generation;
+#pragma warning restore IDE0044
+    private volatile bool _isClosed;
+
+    /// <summary>Takes the images over. The caller has told each what lies beneath.</summary>
+    internal VirtualDisk(Generation generation, DiskOpenOptions options, DiskHost? host, ILogger logger)
+    {
+        _generation = generation;
+        _options = options;
+        _host = host;
+        _logger = logger;
+    }
+
     /// <summary>Size of the disk.</summary>
-    public long LengthBytes => throw new NotImplementedException();
+    public long LengthBytes => _generation.LengthBytes;
 
     /// <summary>Whether changes are refused with <see cref="ImageErrorKind.ReadOnly"/>.</summary>
-    public bool IsReadOnly => throw new NotImplementedException();
+    public bool IsReadOnly => _options.ReadOnly || _generation.Top.IsReadOnly;
 
     /// <summary>The top image's file, or its storage's name.</summary>
-    public string Path => throw new NotImplementedException();
+    public string Path => _generation.Levels[0].Path;
 
     /// <summary>Sizes that a virtual machine should tell its guest.</summary>
-    public DiskLimits Limits => throw new NotImplementedException();
+    public DiskLimits Limits => DiskFacts.LimitsOf(_generation);
 
     /// <summary>The guest's geometry: what was set, else the standard translation of the size.</summary>
     public DiskGeometry Geometry
     {
-        get => throw new NotImplementedException();
-        set => throw new NotImplementedException();
+        get => _generation.Top.LogicalGeometry ?? DiskFacts.StandardGeometry(LengthBytes);
+        set => _generation.Top.LogicalGeometry = value;
     }
 
     /// <summary>The levels as they are now, top first.</summary>
-    public IReadOnlyList<DiskLevel> Levels => throw new NotImplementedException();
-
-    /// <summary>Reads; fills the buffer.</summary>
-    public void Read(long offset, Span<byte> buffer) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Read(long, Span{byte})"/>
-    public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Reads one run of the disk into several buffers.</summary>
-    public void Read(long offset, IReadOnlyList<Memory<byte>> buffers) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Read(long, IReadOnlyList{Memory{byte}})"/>
-    public ValueTask ReadAsync(long offset, IReadOnlyList<Memory<byte>> buffers, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Writes all of the buffer.</summary>
-    public void Write(long offset, ReadOnlySpan<byte> buffer, WriteFlags flags = WriteFlags.None) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Write(long, ReadOnlySpan{byte}, WriteFlags)"/>
-    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> buffer, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Writes several buffers as one run of the disk.</summary>
-    public void Write(long offset, IReadOnlyList<ReadOnlyMemory<byte>> buffers, WriteFlags flags = WriteFlags.None) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Write(long, IReadOnlyList{ReadOnlyMemory{byte}}, WriteFlags)"/>
-    public ValueTask WriteAsync(long offset, IReadOnlyList<ReadOnlyMemory<byte>> buffers, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Makes the range read as zero, without writing zeros where the format can.</summary>
-    public void WriteZeroes(long offset, long lengthBytes, WriteFlags flags = WriteFlags.None) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="WriteZeroes(long, long, WriteFlags)"/>
-    public ValueTask WriteZeroesAsync(long offset, long lengthBytes, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>The guest does not need the range any more: afterwards each byte of it reads as before or as zero.</summary>
-    public void Discard(long offset, long lengthBytes, WriteFlags flags = WriteFlags.None) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Discard(long, long, WriteFlags)"/>
-    public ValueTask DiscardAsync(long offset, long lengthBytes, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Everything acknowledged before the call is durable when it returns. Does nothing on a read-only disk.</summary>
-    public void Flush() => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Flush()"/>
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Which level answers the run at <paramref name="offset"/>, and how; as long as it is one answer, at most <paramref name="lengthBytes"/>.</summary>
-    /// <param name="offset">Inside the disk.</param>
-    /// <param name="lengthBytes">Length of interest, inside the disk; at least 1.</param>
-    public DiskExtent Map(long offset, long lengthBytes) => throw new NotImplementedException();
-
-    /// <inheritdoc cref="Map(long, long)"/>
-    public ValueTask<DiskExtent> MapAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>The runs of the range in order, neighbours of one kind in one piece of storage merged.</summary>
-    public IAsyncEnumerable<DiskExtent> MapAllAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public IReadOnlyList<DiskLevel> Levels
+    {
+        get
+        {
+            Generation generation = EnterReader();
+            try
+            {
+                return [.. generation.Levels.Select((level, depth) => level.Describe(depth))];
+            }
+            finally
+            {
+                generation.Readers.Exit();
+            }
+        }
+    }
 
     /// <summary>A seekable stream over the disk, with a fixed length. Flushing it flushes the disk; disposing it does not close the disk.</summary>
-    public Stream AsStream() => throw new NotImplementedException();
+    public Stream AsStream() => new DiskStream(this);
 
-    /// <summary>
-    /// Puts a new overlay on the disk while it is in use: what the disk holds now stays in the old top, which becomes read-only; writes go to the overlay.
-    /// New writes are held for the moment of the change. When a step fails, the old top goes on and the new file is removed.
-    /// </summary>
+    /// <summary>The chain as it is now.</summary>
+    internal Generation Current => _generation;
+
+    /// <summary>Tells every level what lies beneath it.</summary>
+    internal static async ValueTask TellBeneathAsync<TIo>(Generation generation, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        for (int depth = generation.Levels.Length - 1; depth >= 0; depth--)
+        {
+            if (TIo.IsSynchronous)
+            {
+                generation.Images[depth].SetBeneath(generation.BeneathOf(depth));
+            }
+            else
+            {
+                await generation.Images[depth].SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>See <see cref="SnapshotOptions"/>.</summary>
     public ValueTask SnapshotAsync(string overlayPath, SnapshotOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
 
-    /// <summary>Waits for requests under way, makes everything durable and closes the images; throws what could not be saved, closed all the same.</summary>
-    public void Close() => throw new NotImplementedException();
+    private Generation EnterReader()
+    {
+        while (true)
+        {
+            Generation generation = _generation;
+            if (generation.Readers.TryEnter())
+            {
+                return generation;
+            }
 
-    /// <inheritdoc cref="Close()"/>
-    public ValueTask CloseAsync() => throw new NotImplementedException();
+            // Closed for good: either a newer generation is in its place, or the disk is closed.
+            ThrowIfClosed();
+        }
+    }
 
-    /// <summary>Closes; what could not be saved goes to the log instead of being thrown.</summary>
-    public void Dispose() => throw new NotImplementedException();
+    private ValueTask<Generation> EnterWriterAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        Generation generation = _generation;
+        return generation.Writers.TryEnter() ? new ValueTask<Generation>(generation) : WaitForWriterAsync<TIo>(cancellationToken);
+    }
 
-    /// <inheritdoc cref="Dispose()"/>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    private async ValueTask<Generation> WaitForWriterAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        while (true)
+        {
+            Generation generation = _generation;
+            if (generation.Writers.TryEnter())
+            {
+                return generation;
+            }
+
+            ThrowIfClosed();
+            await TIo.WaitAsync(generation.Writers.WhenOpen, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);
+
+    private static void CheckRange(Generation generation, long offset, long lengthBytes)
+    {
+        if ((offset | lengthBytes) < 0 || offset > generation.LengthBytes - lengthBytes)
+        {
+            ThrowRange(generation, offset, lengthBytes);
+        }
+    }
+
+    private static void ThrowRange(Generation generation, long offset, long lengthBytes) =>
+        throw new ArgumentOutOfRangeException(
+            nameof(offset), $"{generation.Levels[0].Path}: {lengthBytes} bytes at {offset} are not inside the disk of {generation.LengthBytes} bytes.");
 }

@@ -1,0 +1,46 @@
+namespace QedVd.Host;
+
+/// <summary>One image of a chain, with what the host knows about it.</summary>
+internal sealed class Level
+{
+    public required IDiskImage Image { get; init; }
+
+    /// <summary>The full path, or the storage's name.</summary>
+    public required string Path { get; init; }
+
+    public required string FormatId { get; init; }
+
+    /// <summary>The image's storage, where the host opened it; the image owns it.</summary>
+    public IImageStorage? Storage { get; init; }
+
+    /// <summary>Keeps the backend's plugin loaded until the image has closed.</summary>
+    public BackendLease? Lease { get; init; }
+
+    /// <summary>What the host has to say of this level, besides the image.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Whether the bytes may change while this disk is open: true for an open, writable disk given as a parent.</summary>
+    public bool IsMutable { get; init; }
+
+    /// <summary>Whether closing the disk leaves it open.</summary>
+    public bool IsBorrowed { get; init; }
+
+    public DiskLevel Describe(int depth)
+    {
+        ImageFileSize size = Image.GetFileSize();
+        return new DiskLevel
+        {
+            Depth = depth,
+            Path = Path,
+            FormatId = FormatId,
+            VirtualSizeBytes = Image.VirtualSizeBytes,
+            BlockBytes = Image.Limits.BlockBytes,
+            FileLengthBytes = size.LengthBytes,
+            AllocatedBytes = size.AllocatedBytes,
+            IsReadOnly = Image.IsReadOnly || depth > 0,
+            Flags = Image.Flags,
+            ParentName = Image.Parent is { } parent ? DisplayText.Escape(parent.NameBytes) : null,
+            Warnings = [.. Warnings, .. Image.Warnings.Select(DisplayText.Escape)],
+        };
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <content>The end of a disk.</content>
+public sealed partial class VirtualDisk
+{
+    /// <summary>Waits for requests under way, makes everything durable and closes the images; throws what could not be saved, closed all the same.</summary>
+    public void Close() => SyncIo.Complete(CloseCore<SyncIo>());
+
+    /// <inheritdoc cref="Close()"/>
+    public ValueTask CloseAsync() => CloseCore<AsyncIo>();
+
+    /// <summary>Closes; what could not be saved goes to the log instead of being thrown.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Close();
+        }
+        catch (ImageException exception)
+        {
+            LogLost(exception);
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    /// <inheritdoc cref="Dispose()"/>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await CloseAsync().ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            LogLost(exception);
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes images that are not, or no more, those of a disk, lowest first so that the top's error is the last word. Returns the first error.</summary>
+    internal static async ValueTask<Exception?> CloseLevelsAsync<TIo>(IEnumerable<Level> levels)
+        where TIo : struct, IIoMode
+    {
+        Exception? first = null;
+        foreach (Level level in levels.Where(level => !level.IsBorrowed))
+        {
+            try
+            {
+                if (TIo.IsSynchronous)
+                {
+                    level.Image.Close();
+                }
+                else
+                {
+                    await level.Image.CloseAsync().ConfigureAwait(false);
+                }
+            }
+#pragma warning disable CA1031 // Every image is closed whatever another one throws; the first error reaches the caller.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                first ??= exception;
+            }
+
+            level.Lease?.Dispose();
+        }
+
+        return first;
+    }
+
+    private async ValueTask CloseCore<TIo>()
+        where TIo : struct, IIoMode
+    {
+        await TIo.WaitAsync(_changes.WaitAsync(), default).ConfigureAwait(false);
+        try
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = true;
+            Generation generation = _generation;
+            Task readers = generation.Readers.CloseAsync();
+            Task writers = generation.Writers.CloseAsync();
+            generation.Writers.WakeWaiters();
+            await TIo.WaitAsync(writers, default).ConfigureAwait(false);
+            await TIo.WaitAsync(readers, default).ConfigureAwait(false);
+            Exception? lost = await CloseLevelsAsync<TIo>(generation.Levels).ConfigureAwait(false);
+            _host?.Forget(this);
+            if (lost is not null)
+            {
+                ExceptionDispatchInfo.Throw(lost);
+            }
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
+    private void LogLost(ImageException exception) =>
+        _logger.LogError(exception, "{Path}: closing could not save everything: {Message}", Path, exception.Message);
+}

@@ -1,0 +1,32 @@
+namespace QedVd.Host;
+
+/// <summary>One image, open for reading, without its parents. Disposing closes it.</summary>
+public sealed class OpenedImage : IDisposable, IAsyncDisposable
+{
+    private readonly Level _level;
+
+    internal OpenedImage(Level level) => _level = level;
+
+    /// <summary>The image. Valid until this object is disposed, which closes it.</summary>
+    public IDiskImage Image => _level.Image;
+
+    /// <summary>The full path.</summary>
+    public string Path => _level.Path;
+
+    /// <summary>The format's id.</summary>
+    public string FormatId => _level.FormatId;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _level.Image.Dispose();
+        _level.Lease?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _level.Image.DisposeAsync().ConfigureAwait(false);
+        _level.Lease?.Dispose();
+    }
+}
