@@ -1,0 +1,91 @@
+namespace QedVd.Backends.Qed;
+
+/// <summary>
+/// An open QED image: how its parts fit together, and what is known of it without reading tables. Reads are in Io, allocation in Allocation,
+/// the way of changed tables to the storage in WriteBack.
+/// </summary>
+internal sealed partial class QedImage : DiskImageBase, IDiskImage
+{
+    private readonly IImageStorage _storage;
+    private readonly ImageOpenOptions _options;
+    private readonly TablePool _pool;
+    private readonly KnownTables _knownTables;
+    private readonly TouchedSlices _touched = new();
+    private readonly ClusterAllocator _allocator;
+    private readonly TableMap _map;
+    private readonly RequestEpochs _epochs = new();
+    private readonly int _clusterBits;
+    private readonly long _clusterBytes;
+    private readonly long _virtualSizeBytes;
+    private readonly int _maxRunBytes;
+    private readonly QedHeader _header;
+    private readonly ImageOpenFlags _openFlags;
+    private BeneathHolder _beneath;
+
+    /// <summary>Goes on from an opening. Does no I/O.</summary>
+    public QedImage(QedImageStart start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        Start = start;
+        _storage = start.Storage;
+        _options = start.Options;
+        _header = start.Header;
+        _openFlags = start.Options.Flags;
+        _pool = start.Options.Tables ?? new TablePool();
+        _clusterBits = _header.Geometry.ClusterBits;
+        _clusterBytes = _header.Geometry.ClusterBytes;
+        _virtualSizeBytes = _header.VirtualSizeBytes;
+        _maxRunBytes = (int)_header.Geometry.RoundDown(int.MaxValue);
+        _beneath = new BeneathHolder(start.Parent is null ? Beneath.Nothing : Beneath.Unknown);
+        _knownTables = new KnownTables(_header.Geometry);
+        _allocator = new ClusterAllocator(
+            _storage, _header.Geometry, start.FileLengthBytes, start.IsReadOnly, start.Options.Mode == ConsistencyMode.Unsafe);
+        SliceProof proof = new(_header, _knownTables, _allocator, _touched);
+        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, _header.Geometry.L1EntriesFor(_virtualSizeBytes), proof));
+    }
+
+    /// <inheritdoc/>
+    public override BackendInfo Backend => Start.Backend;
+
+    /// <inheritdoc/>
+    public override string Name => _storage.Name;
+
+    /// <inheritdoc/>
+    public override ImageCapabilities Capabilities => IsReadOnly
+        ? Start.Backend.Capabilities & ~(ImageCapabilities.Write | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes)
+        : Start.Backend.Capabilities;
+
+    /// <inheritdoc/>
+    public override ImageFlags Flags =>
+        (Parent is null ? ImageFlags.None : ImageFlags.Differencing) | (Header.NeedsCheck ? ImageFlags.NeedsCheck : ImageFlags.None);
+
+    /// <inheritdoc/>
+    public override ImageOpenFlags OpenFlags => _openFlags;
+
+    /// <inheritdoc/>
+    public override long VirtualSizeBytes => _virtualSizeBytes;
+
+    /// <inheritdoc/>
+    public override ImageLimits Limits => new(AlignmentBytes: 1, (int)_clusterBytes, (int)_clusterBytes);
+
+    /// <inheritdoc/>
+    public override ParentReference? Parent => Start.Parent;
+
+    /// <summary>What was found when the image was opened.</summary>
+    public IReadOnlyList<string> Warnings => Start.Warnings;
+
+    /// <summary>The header as the storage has it.</summary>
+    internal QedHeader Header => _header;
+
+    /// <summary>What the opening handed over.</summary>
+    internal QedImageStart Start { get; }
+
+    /// <inheritdoc/>
+    public override ImageFileSize GetFileSize() => new(_storage.GetLength(), _storage.GetAllocatedBytes());
+
+    /// <summary>A boxed answer, so that it is read and replaced in one piece.</summary>
+    private sealed class BeneathHolder(Beneath value)
+    {
+        public Beneath Value => value;
+    }
+}
