@@ -36,6 +36,12 @@ public abstract class DiskImageBase : IDiskImage
     public abstract ImageLimits Limits { get; }
 
     /// <inheritdoc/>
+    public virtual IReadOnlyList<ImageRegion> Regions => [new ImageRegion(0, VirtualSizeBytes)];
+
+    /// <inheritdoc/>
+    public virtual IReadOnlyList<string> Warnings => [];
+
+    /// <inheritdoc/>
     public virtual ParentReference? Parent => null;
 
     /// <inheritdoc/>
@@ -46,6 +52,13 @@ public abstract class DiskImageBase : IDiskImage
 
     /// <inheritdoc/>
     public virtual DiskGeometry? LogicalGeometry { get; set; }
+
+    /// <inheritdoc/>
+    public virtual ImageIdentity? Identity
+    {
+        get => null;
+        set => throw ImageException.NotSupported("storing identifiers", Name);
+    }
 
     /// <inheritdoc/>
     public void SetBeneath(Beneath beneath) => SyncIo.Complete(SetBeneathCore<SyncIo>(beneath, default));
@@ -184,6 +197,28 @@ public abstract class DiskImageBase : IDiskImage
         GC.SuppressFinalize(this);
     }
 
+    // The optional members stand here too, because a class does not implement an interface's default member unless it names the interface again.
+
+    /// <inheritdoc/>
+    public virtual ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default) =>
+        throw ImageException.NotSupported("changing the open flags", Name);
+
+    /// <inheritdoc/>
+    public virtual ValueTask SetParentAsync(ParentReference? parent, CancellationToken cancellationToken = default) =>
+        throw ImageException.NotSupported("setting the parent", Name);
+
+    /// <inheritdoc/>
+    public virtual ValueTask ResizeAsync(long virtualSizeBytes, bool mayShrink, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        throw ImageException.NotSupported("resizing", Name);
+
+    /// <inheritdoc/>
+    public virtual ValueTask CompactAsync(CompactOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        throw ImageException.NotSupported("compacting", Name);
+
+    /// <inheritdoc/>
+    public virtual IAsyncEnumerable<MetadataChunk> TraverseAsync(CancellationToken cancellationToken = default) =>
+        throw ImageException.NotSupported("traversing the metadata", Name);
+
     /// <inheritdoc/>
     public virtual void Dump(TextWriter output)
     {
@@ -235,9 +270,11 @@ public abstract class DiskImageBase : IDiskImage
         {
             ThrowRange(offset, lengthBytes);
         }
+
+        CheckAlignment(offset, lengthBytes);
     }
 
-    /// <summary>Throws unless the image is writable and the range lies inside the disk or ends with its last block.</summary>
+    /// <summary>Throws unless the image is writable and the range is aligned and lies inside the disk or ends with its last block.</summary>
     protected void CheckWrite(long offset, long lengthBytes)
     {
         if (IsReadOnly)
@@ -253,6 +290,17 @@ public abstract class DiskImageBase : IDiskImage
             {
                 ThrowRange(offset, lengthBytes);
             }
+        }
+
+        CheckAlignment(offset, lengthBytes);
+    }
+
+    private void CheckAlignment(long offset, long lengthBytes)
+    {
+        int alignment = Limits.AlignmentBytes;
+        if (alignment > 1 && (offset % alignment != 0 || lengthBytes % alignment != 0))
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{Name}: {lengthBytes} bytes at {offset} are not aligned to {alignment} bytes.");
         }
     }
 
