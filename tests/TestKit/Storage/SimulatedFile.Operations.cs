@@ -176,16 +176,22 @@ public sealed partial class SimulatedFile
         ThrowIfFailed(ticket, "barrier");
     }
 
-    private void Record(in Ticket ticket, long lengthBytes, byte[]? data = null) => Record(new StorageOperation
+    private void Record(in Ticket ticket, long lengthBytes, byte[]? data = null)
     {
-        Index = _trace.Count,
-        Epoch = _epoch,
-        Kind = ticket.Kind,
-        Offset = ticket.Offset,
-        LengthBytes = lengthBytes,
-        Data = data,
-        HasFailed = ticket.Fault is not null,
-    });
+        if (KeepsTrace)
+        {
+            _trace.Add(new StorageOperation
+            {
+                Index = _trace.Count,
+                Epoch = _epoch,
+                Kind = ticket.Kind,
+                Offset = ticket.Offset,
+                LengthBytes = lengthBytes,
+                Data = data,
+                HasFailed = ticket.Fault is not null,
+            });
+        }
+    }
 
     private void ThrowIfFailed(in Ticket ticket, string operation)
     {

@@ -1,0 +1,94 @@
+using System.Globalization;
+using QedVd.Backends.Raw;
+
+[assembly: QedVd.ImageBackend(typeof(RawBackend), QedVd.ContractVersion.Major, QedVd.ContractVersion.Minor)]
+
+namespace QedVd.Backends.Raw;
+
+/// <summary>Raw images: the bytes of the disk and nothing else. Every file could be one, so probing never answers more than "maybe".</summary>
+public sealed class RawBackend : ImageBackendBase
+{
+    private const string Preallocation = "preallocation";
+    private const string PreallocationOff = "off";
+    private const string PreallocationFull = "falloc";
+
+    /// <inheritdoc/>
+    public override BackendInfo Info { get; } = new()
+    {
+        Id = ParentReference.Raw,
+        DisplayName = "Raw disk image",
+        Capabilities = ImageCapabilities.Write | ImageCapabilities.CreateDynamic | ImageCapabilities.CreateFixed | ImageCapabilities.Asynchronous
+            | ImageCapabilities.File | ImageCapabilities.Options | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes
+            | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.SetOpenFlags | ImageCapabilities.Traverse,
+        FileExtensions = [".img", ".raw"],
+        Options = [new OptionDescriptor(Preallocation, OptionKind.Text, $"{PreallocationOff} (a sparse file) or {PreallocationFull} (take all room now)", PreallocationOff)],
+        ProbeBytes = 0,
+    };
+
+    /// <inheritdoc/>
+    public override ProbeResult Probe(in ProbeInput input) =>
+        new(ProbeConfidence.Maybe, string.Create(CultureInfo.InvariantCulture, $"any {input.LengthBytes} bytes could be a raw disk"));
+
+    /// <inheritdoc/>
+    protected override ValueTask<IDiskImage> OpenCore<TIo>(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken)
+    {
+        foreach (string name in options.FormatOptions.Keys)
+        {
+            throw UnknownOption(storage, name, "open");
+        }
+
+        return new ValueTask<IDiskImage>(new RawImage(this, storage, options));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The size is rounded up to a multiple of 512.</remarks>
+    protected override async ValueTask CreateCore<TIo>(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken)
+    {
+        if (options.VirtualSizeBytes is < 0 or > RawImage.LargestSizeBytes)
+        {
+            throw Refused(storage, $"{options.VirtualSizeBytes} bytes: a raw image has 0 to {RawImage.LargestSizeBytes} bytes. Choose another size.");
+        }
+
+        if (options.Parent is not null)
+        {
+            throw ImageException.NotSupported($"naming a parent ('raw' has no place for it)", storage.Name);
+        }
+
+        bool takesRoom = ReadOptions(storage, options.FormatOptions);
+        long lengthBytes = RawImage.RoundUp(options.VirtualSizeBytes);
+        await TIo.SetLengthAsync(storage, lengthBytes, cancellationToken).ConfigureAwait(false);
+        if (takesRoom && lengthBytes > 0)
+        {
+            await TIo.AllocateAsync(storage, 0, lengthBytes, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await RawImage.MakeLastingHoleAsync<TIo>(storage, 0, lengthBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool ReadOptions(IImageStorage storage, IReadOnlyDictionary<string, string> options)
+    {
+        bool takesRoom = false;
+        foreach ((string name, string value) in options)
+        {
+            takesRoom = (name, value) switch
+            {
+                (Preallocation, PreallocationOff) => false,
+                (Preallocation, PreallocationFull) => true,
+                (Preallocation, _) => throw Refused(storage, $"{Preallocation} is '{value}': use {PreallocationOff} or {PreallocationFull}."),
+                _ => throw UnknownOption(storage, name, "create"),
+            };
+        }
+
+        return takesRoom;
+    }
+
+    private static ImageException UnknownOption(IImageStorage storage, string name, string operation) =>
+        new(ImageErrorKind.InvalidArgument, $"{storage.Name}: raw images have no option '{name}' to {operation} them with. Leave it out.", storage.Name, operation);
+
+    private static ImageException Refused(IImageStorage storage, string reason) =>
+        new(ImageErrorKind.InvalidArgument, $"{storage.Name}: {reason}", storage.Name, "create");
+}
