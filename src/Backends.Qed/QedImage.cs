@@ -72,7 +72,7 @@ internal sealed partial class QedImage : DiskImageBase, IDiskImage
     public override ParentReference? Parent => Start.Parent;
 
     /// <summary>What was found when the image was opened.</summary>
-    public IReadOnlyList<string> Warnings => Start.Warnings;
+    public override IReadOnlyList<string> Warnings => Start.Warnings;
 
     /// <summary>The header as the storage has it.</summary>
     internal QedHeader Header => _header;
