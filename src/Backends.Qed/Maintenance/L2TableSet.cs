@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace QedVd.Backends.Qed;
 
 /// <summary>The places of all L2 tables that L1 names and that lie inside the file: sorted, each once. 8 bytes per table.</summary>
@@ -26,25 +28,26 @@ internal sealed class L2TableSet
     public static L2TableSet Of(List<ulong> offsets, QedGeometry geometry)
     {
         ulong tableBytes = (ulong)geometry.TableBytes;
-        offsets.Sort();
+        Span<ulong> sorted = CollectionsMarshal.AsSpan(offsets);
+        sorted.Sort();
         int kept = 0;
         bool hasConflict = false;
         ulong conflict = 0;
-        foreach (ulong offset in offsets)
+        foreach (ulong offset in sorted)
         {
-            if (kept > 0 && offset - offsets[kept - 1] < tableBytes && !hasConflict)
+            if (kept > 0 && offset - sorted[kept - 1] < tableBytes && !hasConflict)
             {
                 hasConflict = true;
                 conflict = offset;
             }
 
-            if (kept == 0 || offset != offsets[kept - 1])
+            if (kept == 0 || offset != sorted[kept - 1])
             {
-                offsets[kept++] = offset;
+                sorted[kept++] = offset;
             }
         }
 
-        return new L2TableSet([.. offsets[..kept]], tableBytes, hasConflict, conflict);
+        return new L2TableSet(sorted[..kept].ToArray(), tableBytes, hasConflict, conflict);
     }
 
     /// <summary>Number of the table that starts at an offset; negative when none does.</summary>
