@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.Loader;
 
 namespace QedVd.Host;
 
@@ -106,7 +107,7 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         };
     }
 
-    /// <summary>Unloading runs handlers that the plugin may have registered.</summary>
+    /// <summary>Unloading runs handlers that the plugin may have registered; one that throws stops the runtime in front of the unloading proper.</summary>
     public static void TryDispose(IPluginContext context)
     {
         try
@@ -115,7 +116,11 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
-            // It is on its way out; whether it has left is found out by weak references.
+            if (AssemblyLoadContext.GetLoadContext(context.MainAssembly) is { IsCollectible: true } collectible)
+            {
+                // The handlers are gone now: each runs once.
+                collectible.Unload();
+            }
         }
     }
 }

@@ -34,6 +34,16 @@ internal static class PluginGate
         {
             throw new PluginRefusedException("it declares no backend: an attribute [assembly: ImageBackend(typeof(...), ContractVersion.Major, ContractVersion.Minor)] is missing.");
         }
+
+        foreach (DeclaredBackend backend in plugin.Backends)
+        {
+            CheckContract(backend.ContractMajor, backend.ContractMinor);
+        }
+
+        if (plugin.Backends.Select(backend => backend.Refusal).FirstOrDefault(refusal => refusal is not null) is { } reason)
+        {
+            throw new PluginRefusedException(reason);
+        }
     }
 
     public static void CheckContract(int major, int minor)

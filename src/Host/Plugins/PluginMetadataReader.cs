@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 
@@ -30,8 +31,9 @@ internal static class PluginMetadataReader
 
             return ReadAssembly(reader);
         }
-        catch (BadImageFormatException exception)
+        catch (Exception exception) when (exception is not (PluginRefusedException or IOException or OutOfMemoryException))
         {
+            // Mostly BadImageFormatException; damaged metadata finds others too.
             throw new PluginRefusedException($"it is not a .NET assembly, or it is damaged ({PluginText.OneLine(exception.Message)}).");
         }
     }
@@ -86,9 +88,11 @@ internal static class PluginMetadataReader
             reader.GetString(assembly.Name),
             assembly.Version,
             framework,
-            [.. reader.AssemblyReferences.Select(handle => reader.GetAssemblyReference(handle).GetAssemblyName())],
+            [.. reader.AssemblyReferences.Select(handle => NameOf(reader, reader.GetAssemblyReference(handle)))],
             backends);
     }
+
+    private static AssemblyName NameOf(MetadataReader reader, AssemblyReference reference) => new() { Name = reader.GetString(reference.Name), Version = reference.Version };
 
     private static bool IsOfType(MetadataReader reader, CustomAttribute attribute, string @namespace, string name, string? scope)
     {

@@ -6,6 +6,9 @@ namespace QedVd.Host;
 /// <summary>What the class of a backend must look like, decided from metadata.</summary>
 internal static class PluginTypeRules
 {
+    // Damaged metadata can nest a type in itself.
+    private const int MaxNesting = 64;
+
     /// <returns>The full name of the class, as <see cref="Assembly.GetType(string)"/> takes it.</returns>
     public static string Resolve(MetadataReader reader, string? serializedName)
     {
@@ -35,7 +38,8 @@ internal static class PluginTypeRules
 
     private static void CheckShape(MetadataReader reader, TypeDefinition type, string name)
     {
-        for (TypeDefinition outer = type; ; outer = reader.GetTypeDefinition(outer.GetDeclaringType()))
+        TypeDefinition outer = type;
+        for (int depth = 0; depth <= MaxNesting; depth++)
         {
             if ((outer.Attributes & TypeAttributes.VisibilityMask) is not (TypeAttributes.Public or TypeAttributes.NestedPublic))
             {
@@ -46,6 +50,8 @@ internal static class PluginTypeRules
             {
                 break;
             }
+
+            outer = reader.GetTypeDefinition(outer.GetDeclaringType());
         }
 
         if ((type.Attributes & TypeAttributes.Interface) != 0 || IsValueType(reader, type))
@@ -95,12 +101,14 @@ internal static class PluginTypeRules
             && (reader.StringComparer.Equals(parent.Name, nameof(ValueType)) || reader.StringComparer.Equals(parent.Name, nameof(Enum)));
     }
 
-    private static string FullName(MetadataReader reader, TypeDefinition type)
+    private static string FullName(MetadataReader reader, TypeDefinition type, int depth = 0)
     {
         string name = reader.GetString(type.Name);
         if (type.IsNested)
         {
-            return $"{FullName(reader, reader.GetTypeDefinition(type.GetDeclaringType()))}+{name}";
+            return depth == MaxNesting
+                ? throw new PluginRefusedException("its metadata is damaged: types are nested without end.")
+                : $"{FullName(reader, reader.GetTypeDefinition(type.GetDeclaringType()), depth + 1)}+{name}";
         }
 
         string @namespace = reader.GetString(type.Namespace);

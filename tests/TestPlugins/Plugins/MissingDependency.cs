@@ -1,0 +1,13 @@
+using System;
+using QedVd;
+using QedVd.TestPlugins;
+
+[assembly: System.Reflection.AssemblyVersion("1.2.3.0")]
+[assembly: ImageBackend(typeof(MissingDependencyBackend), ContractVersion.Major, ContractVersion.Minor)]
+
+namespace QedVd.TestPlugins;
+
+public sealed class MissingDependencyBackend() : PlainBackend("missing-dependency")
+{
+    public override BackendInfo Info => base.Info with { DisplayName = QedVd.TestDependency.Dependency.Which };
+}
