@@ -89,7 +89,9 @@ internal static class QedCreator
                 $"the size is {sizeBytes}; allowed: 0 to {geometry.MaxVirtualSizeBytes} with clusters of {geometry.ClusterBytes} bytes and tables of {geometry.TableClusters} clusters");
         }
 
-        return (sizeBytes + QedGeometry.SectorBytes - 1) & -QedGeometry.SectorBytes;
+        // The maximum is a multiple too, so that this cannot overflow.
+        long over = sizeBytes % QedGeometry.SectorBytes;
+        return over == 0 ? sizeBytes : sizeBytes - over + QedGeometry.SectorBytes;
     }
 
     private static void RefuseForQemu(QedGeometry geometry, long sizeBytes, string name)

@@ -1,0 +1,28 @@
+namespace QedVd.Backends.Qed;
+
+/// <summary>Whether a file is a QED image, from its first bytes.</summary>
+internal static class QedProbe
+{
+    public static ProbeResult Look(in ProbeInput input)
+    {
+        if (!QedHeaderReader.HasMagic(input.Start))
+        {
+            return new ProbeResult(ProbeConfidence.No, input.Start.Length < 4 ? "too short for the magic \"QED\\0\"" : "no magic \"QED\\0\" at 0");
+        }
+
+        if (input.Start.Length < QedHeader.SizeBytes && input.LengthBytes > input.Start.Length)
+        {
+            return new ProbeResult(ProbeConfidence.Certain, "magic \"QED\\0\" at 0");
+        }
+
+        try
+        {
+            QedHeader header = QedHeader.Parse(input.Start, input.LengthBytes, "header");
+            return new ProbeResult(ProbeConfidence.Certain, $"magic \"QED\\0\" at 0, cluster size {header.Geometry.ClusterBytes}, disk of {header.VirtualSizeBytes} bytes");
+        }
+        catch (ImageException exception)
+        {
+            return new ProbeResult(ProbeConfidence.Certain, $"magic \"QED\\0\" at 0, but it will not open: {exception.Message}");
+        }
+    }
+}
