@@ -86,17 +86,10 @@ public sealed partial class FileStorage
         ThrowIfNotWritable("set the length");
         lock (_lengthGate)
         {
-            long known = _knownLength;
-            _knownLength = Math.Min(known, lengthBytes);
-            try
-            {
-                _file.SetLength(lengthBytes);
-                known = lengthBytes;
-            }
-            finally
-            {
-                _knownLength = known;
-            }
+            // Before: a cut that fails half way must not look like somebody else's.
+            _knownLength = Math.Min(_knownLength, lengthBytes);
+            _file.SetLength(lengthBytes);
+            _knownLength = lengthBytes;
         }
     }
 
@@ -112,24 +105,10 @@ public sealed partial class FileStorage
     }
 
     /// <inheritdoc/>
-    public void Barrier()
-    {
-        if (_fence is not null)
-        {
-            ThrowIfFenced("make durable");
-        }
+    public void Barrier() => Barrier(withAttributes: false);
 
-        try
-        {
-            ThrowIfTruncated();
-            _file.Flush();
-        }
-        catch (ImageException exception)
-        {
-            _fence = FenceRegistry.Remember(_file, exception.Message);
-            throw;
-        }
-    }
+    /// <summary>A barrier that covers mode, owner and links too.</summary>
+    internal void FullBarrier() => Barrier(withAttributes: true);
 
     /// <inheritdoc/>
     public ValueTask BarrierAsync(CancellationToken cancellationToken = default) =>
@@ -199,6 +178,28 @@ public sealed partial class FileStorage
 
     /// <inheritdoc/>
     public void AdviseSequential() => _file.AdviseSequential();
+
+    private void Barrier(bool withAttributes)
+    {
+        ThrowIfFenced("make durable");
+        try
+        {
+            ThrowIfTruncated();
+            if (withAttributes)
+            {
+                _file.FlushAll();
+            }
+            else
+            {
+                _file.Flush();
+            }
+        }
+        catch (ImageException exception)
+        {
+            _fence = FenceRegistry.Remember(_file, exception.Message);
+            throw;
+        }
+    }
 
     /// <summary>Somebody who does not keep to the locks has cut the file: what was there is lost, and the next growth would show zeros.</summary>
     private void ThrowIfTruncated()

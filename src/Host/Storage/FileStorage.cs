@@ -35,7 +35,7 @@ public sealed partial class FileStorage : IImageStorage
         _barriers = new BarrierQueue(Barrier);
         LockMode = options.EffectiveLock;
         Facts = (file.Facts | (locking.IsHeld ? StorageFacts.HasImageLocks : 0)) & ~options.DisabledFacts;
-        _knownLength = Facts.HasFlag(StorageFacts.CanSetLength) ? file.GetLength() : 0;
+        _knownLength = OwnLength();
     }
 
     /// <inheritdoc/>
@@ -129,12 +129,9 @@ public sealed partial class FileStorage : IImageStorage
         ImageLockMode mode = readOnly ? ImageLockMode.Read : ImageLockMode.ReadWrite;
         _locking.Change(readOnly, LockRights.Of(mode));
         LockMode = mode;
-        if (!readOnly)
+        lock (_lengthGate)
         {
-            lock (_lengthGate)
-            {
-                _knownLength = Facts.HasFlag(StorageFacts.CanSetLength) ? _file.GetLength() : 0;
-            }
+            _knownLength = OwnLength();
         }
     }
 
@@ -167,6 +164,9 @@ public sealed partial class FileStorage : IImageStorage
         Dispose();
         return default;
     }
+
+    /// <summary>The length that nobody else may take away, or 0.</summary>
+    private long OwnLength() => !IsReadOnly && Facts.HasFlag(StorageFacts.CanSetLength) ? _file.GetLength() : 0;
 
     private void MeetEarlierFence()
     {

@@ -1,0 +1,186 @@
+namespace QedVd.Host;
+
+/// <summary>
+/// A new file that appears under its name only when it is complete: until <see cref="Publish"/> nobody finds it there, after it the file
+/// and its name survive a crash, and whatever ends the process in between leaves no file or the one that was there before.
+/// </summary>
+/// <remarks>
+/// <para>Where the file system has no nameless files, or a file is replaced, it is called <c>.&lt;16 hexadecimal digits&gt;.qedvd-new</c> for a while;
+/// what a killed run leaves under such a name is removed by the next run that makes a file in that folder.</para>
+/// <para>Not thread safe; its storage is.</para>
+/// </remarks>
+public sealed class PendingFile : IDisposable, IAsyncDisposable
+{
+    private readonly PendingPlace _place;
+    private readonly FileStorage? _replaced;
+    private bool _taken;
+    private bool _disposed;
+
+    private PendingFile(string path, PendingPlace place, FileStorage storage, FileStorage? replaced)
+    {
+        Path = path;
+        _place = place;
+        Storage = storage;
+        _replaced = replaced;
+    }
+
+    /// <summary>The name that the file will get. Where the name given was a link to a file that is replaced: the file.</summary>
+    public string Path { get; }
+
+    /// <summary>The empty file to fill, locked for writing. Its name for messages is already the final one. Stays open after <see cref="Publish"/>.</summary>
+    public FileStorage Storage { get; }
+
+    /// <summary>Whether the file has its name.</summary>
+    public bool IsPublished { get; private set; }
+
+    /// <summary>Makes a nameless or temporarily named file in the folder of <paramref name="path"/>.</summary>
+    /// <param name="path">The name that it shall get; absolute.</param>
+    /// <param name="options">How; null: never over an existing file.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.AlreadyExists"/>; with <see cref="PendingFileOptions.Overwrite"/>
+    /// <see cref="ImageErrorKind.InUse"/>, <see cref="ImageErrorKind.ReadOnly"/>, <see cref="ImageErrorKind.RefusedByPolicy"/> for what is no regular file;
+    /// <see cref="ImageErrorKind.NotFound"/> when the folder is missing; <see cref="ImageErrorKind.OutOfSpace"/>; <see cref="ImageErrorKind.Io"/>.</exception>
+    public static PendingFile Create(string path, PendingFileOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new PendingFileOptions();
+        if (path.Contains('\0', StringComparison.Ordinal) || System.IO.Path.GetFileName(path) is "" or "." or "..")
+        {
+            throw StorageErrors.Create(ImageErrorKind.InvalidArgument, path, "create", "cannot create: this is not the name of a file.");
+        }
+
+        FileStorage? replaced = LockReplaced(ref path, options);
+        PendingPlace? place = null;
+        FileStorage? storage = null;
+        try
+        {
+            place = LinuxNative.IsSupported && !options.UsePortableForm ? new LinuxPendingPlace(path, options) : new PortablePendingPlace(path, options);
+            storage = place.CreateStorage();
+            if (replaced is not null)
+            {
+                place.CopyRights(replaced.File);
+            }
+
+            return new PendingFile(path, place, storage, replaced);
+        }
+        catch
+        {
+            place?.Abandon();
+            storage?.Dispose();
+            replaced?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the file durable, gives it its name, and makes that durable. The file then stays whatever happens to this object.</summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.AlreadyExists"/> when the name was taken meanwhile; otherwise the cause.
+    /// The file has not got its name, unless <see cref="IsPublished"/> says so: then only its durability is in doubt.</exception>
+    public void Publish()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (IsPublished)
+        {
+            throw new InvalidOperationException("The file has been published already.");
+        }
+
+        Storage.FullBarrier();
+        if (_replaced is null)
+        {
+            _place.Link();
+        }
+        else
+        {
+            _place.Replace(_replaced);
+        }
+
+        IsPublished = true;
+        _replaced?.Dispose();
+        _place.FlushFolder();
+    }
+
+    /// <inheritdoc cref="Publish"/>
+    public ValueTask PublishAsync(CancellationToken cancellationToken = default) =>
+        new(Task.Run(Publish, cancellationToken));
+
+    /// <summary>Hands the storage of a published file over to the caller, who disposes it; its locks are held on.</summary>
+    public FileStorage TakeStorage()
+    {
+        if (!IsPublished || _taken)
+        {
+            throw new InvalidOperationException("Only the storage of a published file can be taken, and once.");
+        }
+
+        _taken = true;
+        return Storage;
+    }
+
+    /// <summary>Closes the storage, unless it was taken. A file that was not published is gone.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        if (!IsPublished)
+        {
+            _place.Abandon();
+        }
+
+        if (!_taken)
+        {
+            Storage.Dispose();
+        }
+
+        _replaced?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return default;
+    }
+
+    /// <summary>Looks at what has the name now: nothing, or a file that may be replaced and is held until that is done.</summary>
+    private static FileStorage? LockReplaced(ref string path, PendingFileOptions options)
+    {
+        var entry = new FileInfo(path);
+        bool isLink = entry.LinkTarget is not null;
+        if (!isLink && !entry.Exists && !Directory.Exists(path))
+        {
+            return null;
+        }
+
+        if (!options.Overwrite)
+        {
+            throw PendingPlace.AlreadyExists(path);
+        }
+
+        if (isLink)
+        {
+            // The file is replaced, not the link to it.
+            path = FollowLinks(entry, path);
+            if (!File.Exists(path) && !Directory.Exists(path))
+            {
+                return null;
+            }
+        }
+
+        FileStorageOptions opening = options.ForStorage with { BarrierSeam = null };
+        HostFile file = LinuxNative.IsSupported && !options.UsePortableForm ? LinuxOpen.Open(path, opening) : PortableFile.Open(path, opening);
+        return FileStorage.Adopt(file, LockRights.Create, opening);
+    }
+
+    private static string FollowLinks(FileInfo link, string path)
+    {
+        try
+        {
+            return link.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+        }
+        catch (IOException)
+        {
+            throw LinuxOpen.OpenFailed(Errno.ELOOP, path, new FileStorageOptions());
+        }
+    }
+}
