@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace QedVd.Host;
 
@@ -13,69 +15,160 @@ namespace QedVd.Host;
 /// </code></example>
 public sealed partial class DiskHost : IDisposable, IAsyncDisposable
 {
+    private const string PluginFolder = "plugins";
+
+    private readonly ImageOpener _opener;
+    private readonly ILogger _logger;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, string> _openDisks = [];
+    private long _lastDisk;
+    private bool _isDisposed;
+
     /// <summary>Sets the host up and loads the plugins.</summary>
     /// <param name="options">How; null: the plugins beside the application.</param>
     /// <param name="loggers">For what an operator wants to know; null: nowhere.</param>
-    public DiskHost(DiskHostOptions? options = null, ILoggerFactory? loggers = null) => throw new NotImplementedException();
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A trimmed program registers its backends, and has no folder of plugins.")]
+    public DiskHost(DiskHostOptions? options = null, ILoggerFactory? loggers = null)
+    {
+        options ??= new DiskHostOptions();
+        loggers ??= NullLoggerFactory.Instance;
+        _logger = loggers.CreateLogger<DiskHost>();
+        Backends = new BackendCatalog(new BackendCatalogOptions
+        {
+            Loader = options.PluginLoader,
+            AreUnloadable = options.ArePluginsUnloadable,
+            Logger = loggers.CreateLogger<BackendCatalog>(),
+            Time = options.Time,
+        });
+        _opener = new ImageOpener(Backends, new TablePool(options.TableBudgetBytes), options.Time, _logger);
+
+        foreach (IImageBackend backend in options.Backends)
+        {
+            Backends.Add(backend);
+        }
+
+        string beside = Path.Combine(AppContext.BaseDirectory, PluginFolder);
+        if (options.LoadDefaultPlugins && Directory.Exists(beside))
+        {
+            Backends.LoadFolder(beside);
+        }
+
+        foreach (string folder in options.PluginFolders)
+        {
+            Backends.LoadFolder(folder);
+        }
+    }
 
     /// <summary>The backends of this host, and the plugins that they come from.</summary>
-    public BackendCatalog Backends => throw new NotImplementedException();
+    public BackendCatalog Backends { get; }
 
     /// <summary>Finds out what a file is: every backend's answer, and well-known formats without one. Takes no lock.</summary>
-    public ProbeReport Probe(string path) => throw new NotImplementedException();
+    public ProbeReport Probe(string path)
+    {
+        using FileStorage storage = OpenUnlocked(path);
+        return SyncIo.Complete(_opener.ProbeAsync<SyncIo>(storage, default));
+    }
 
     /// <inheritdoc cref="Probe"/>
-    public ValueTask<ProbeReport> ProbeAsync(string path, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public async ValueTask<ProbeReport> ProbeAsync(string path, CancellationToken cancellationToken = default)
+    {
+        using FileStorage storage = OpenUnlocked(path);
+        return await _opener.ProbeAsync<AsyncIo>(storage, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Opens a file and its parents as a disk.</summary>
     /// <param name="path">The top image; a relative path starts at the process's folder.</param>
     /// <param name="options">How; null: for reading and writing, the format found by probing, parents confined to the file's folder.</param>
     /// <exception cref="ImageException">The message names the level, the path and what would help.</exception>
-    public VirtualDisk OpenDisk(string path, DiskOpenOptions? options = null) => throw new NotImplementedException();
+    public VirtualDisk OpenDisk(string path, DiskOpenOptions? options = null) =>
+        SyncIo.Complete(OpenDiskCore<SyncIo>(path, options ?? new DiskOpenOptions(), default));
 
     /// <inheritdoc cref="OpenDisk(string, DiskOpenOptions)"/>
-    public ValueTask<VirtualDisk> OpenDiskAsync(string path, DiskOpenOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<VirtualDisk> OpenDiskAsync(string path, DiskOpenOptions? options = null, CancellationToken cancellationToken = default) =>
+        OpenDiskCore<AsyncIo>(path, options ?? new DiskOpenOptions(), cancellationToken);
 
     /// <summary>
-    /// Opens a storage as the top image of a disk. <see cref="DiskOpenOptions.Format"/> is required; parents can only be given as
-    /// <see cref="DiskOpenOptions.ParentDisk"/> or lie below <see cref="DiskOpenOptions.AllowedRoots"/>. On success the disk owns the storage.
+    /// Opens a storage as the top image of a disk, to be given up to it: it is disposed with the disk, or when the opening fails. Parents can only
+    /// be given as <see cref="DiskOpenOptions.ParentDisk"/>, because names in a storage that is no file are relative to nothing.
     /// </summary>
-    public ValueTask<VirtualDisk> OpenDiskAsync(IImageStorage storage, DiskOpenOptions options, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public async ValueTask<VirtualDisk> OpenDiskAsync(IImageStorage storage, DiskOpenOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        ThrowIfDisposed();
+        options ??= new DiskOpenOptions();
+        if (storage.IsReadOnly && !options.ReadOnly)
+        {
+            options = options with { ReadOnly = true };
+        }
 
-    /// <summary>Opens one image read-only and none of its parents: for dumps, checks and information.</summary>
-    public ValueTask<OpenedImage> OpenImageAsync(string path, ImageOpenRequest? request = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+        Generation generation = await new ChainOpener(_opener, options)
+            .OpenAsync<AsyncIo>(storage, storage.Name, folder: null, cancellationToken).ConfigureAwait(false);
+        return NewDisk(generation, options);
+    }
 
-    /// <summary>Describes one image; what it names is reported, never opened.</summary>
-    public ValueTask<ImageDescription> DescribeImageAsync(string path, ImageOpenRequest? request = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <summary>Closes the host. Disks that are still open stay usable until they are closed themselves; they are named in the log.</summary>
+    public void Dispose()
+    {
+        string[] open;
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
 
-    /// <summary>Describes an image and its parents, top first, under the reference policy of <paramref name="options"/>.</summary>
-    public ValueTask<IReadOnlyList<ImageDescription>> DescribeChainAsync(string path, DiskOpenOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+            _isDisposed = true;
+            open = [.. _openDisks.Values];
+        }
 
-    /// <summary>Checks one image, and repairs it when <paramref name="check"/> asks for it; parents are never opened.</summary>
-    public ValueTask<CheckReport> CheckAsync(string path, CheckOptions? check = null, ImageOpenRequest? request = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Creates an image. A crash leaves no file or a complete one.</summary>
-    /// <returns>The new image, described.</returns>
-    public ValueTask<ImageDescription> CreateImageAsync(string path, string formatId, CreateDiskOptions options, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>
-    /// Creates an overlay on a closed image: the parent's name is recorded relative to the overlay where both lie on one volume, with the raw mark
-    /// when the parent is raw. For a disk in use see <see cref="VirtualDisk.SnapshotAsync"/>.
-    /// </summary>
-    /// <returns>The overlay, described.</returns>
-    public ValueTask<ImageDescription> CreateOverlayAsync(string parentPath, string overlayPath, CreateOverlayOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Copies what a disk reads into a new image without a parent; holes and zeros stay holes. Cancelling or failing leaves nothing behind.</summary>
-    public ValueTask<OperationResult> ConvertAsync(string source, string target, ConvertOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    /// <summary>Compares what two disks read; parts that are zero in both are skipped.</summary>
-    public ValueTask<CompareResult> CompareAsync(string first, string second, CompareOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-
-    internal void Forget(VirtualDisk disk) => throw new NotImplementedException();
-
-    /// <summary>Closes the host. Disks that are still open stay usable until they are closed, but are logged.</summary>
-    public void Dispose() => throw new NotImplementedException();
+        foreach (string path in open)
+        {
+            _logger.LogWarning("{Path}: the disk was not closed before its host", path);
+        }
+    }
 
     /// <inheritdoc cref="Dispose"/>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return default;
+    }
+
+    internal ImageOpener Opener => _opener;
+
+    internal ILogger Logger => _logger;
+
+    internal void Forget(long disk)
+    {
+        lock (_lock)
+        {
+            _openDisks.Remove(disk);
+        }
+    }
+
+    private async ValueTask<VirtualDisk> OpenDiskCore<TIo>(string path, DiskOpenOptions options, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        ThrowIfDisposed();
+        Generation generation = await new ChainOpener(_opener, options).OpenAsync<TIo>(HostPath.GetFull(path), cancellationToken).ConfigureAwait(false);
+        return NewDisk(generation, options);
+    }
+
+    // Only the path is kept here: a disk that nobody refers to any more shall be found by the garbage collector, and say so.
+    private VirtualDisk NewDisk(Generation generation, DiskOpenOptions options)
+    {
+        long number;
+        lock (_lock)
+        {
+            number = ++_lastDisk;
+            _openDisks.Add(number, generation.Levels[0].Path);
+        }
+
+        return new VirtualDisk(generation, options, this, number, _logger);
+    }
+
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
+
+    private static FileStorage OpenUnlocked(string path) =>
+        FileStorage.Open(HostPath.GetFull(path), new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.None });
 }

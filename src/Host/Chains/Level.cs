@@ -1,7 +1,7 @@
 namespace QedVd.Host;
 
 /// <summary>One image of a chain, with what the host knows about it.</summary>
-internal sealed class Level
+internal sealed partial class Level
 {
     public required IDiskImage Image { get; init; }
 
@@ -24,23 +24,4 @@ internal sealed class Level
 
     /// <summary>Whether closing the disk leaves it open.</summary>
     public bool IsBorrowed { get; init; }
-
-    public DiskLevel Describe(int depth)
-    {
-        ImageFileSize size = Image.GetFileSize();
-        return new DiskLevel
-        {
-            Depth = depth,
-            Path = Path,
-            FormatId = FormatId,
-            VirtualSizeBytes = Image.VirtualSizeBytes,
-            BlockBytes = Image.Limits.BlockBytes,
-            FileLengthBytes = size.LengthBytes,
-            AllocatedBytes = size.AllocatedBytes,
-            IsReadOnly = Image.IsReadOnly || depth > 0,
-            Flags = Image.Flags,
-            ParentName = Image.Parent is { } parent ? DisplayText.Escape(parent.NameBytes) : null,
-            Warnings = [.. Warnings, .. Image.Warnings.Select(DisplayText.Escape)],
-        };
-    }
 }

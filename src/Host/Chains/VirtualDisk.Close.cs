@@ -42,6 +42,9 @@ public sealed partial class VirtualDisk
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Only logs: what was not flushed cannot be saved from here.</summary>
+    ~VirtualDisk() => _logger.LogError("{Path}: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends", _generation.Levels[0].Path);
+
     /// <summary>Closes images that are not, or no more, those of a disk, lowest first so that the top's error is the last word. Returns the first error.</summary>
     internal static async ValueTask<Exception?> CloseLevelsAsync<TIo>(IEnumerable<Level> levels)
         where TIo : struct, IIoMode
@@ -92,7 +95,7 @@ public sealed partial class VirtualDisk
             await TIo.WaitAsync(writers, default).ConfigureAwait(false);
             await TIo.WaitAsync(readers, default).ConfigureAwait(false);
             Exception? lost = await CloseLevelsAsync<TIo>(generation.Levels).ConfigureAwait(false);
-            _host?.Forget(this);
+            _host?.Forget(_number);
             if (lost is not null)
             {
                 ExceptionDispatchInfo.Throw(lost);

@@ -21,15 +21,15 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     private readonly SemaphoreSlim _changes = new(1, 1);
     private readonly DiskHost? _host;
     private readonly DiskOpenOptions _options;
+    private readonly long _number;
     private readonly ILogger _logger;
-#pragma warning disable IDE0044 // A snapshot publishes another one.
     private volatile Generation _generation;
-#pragma warning restore IDE0044
     private volatile bool _isClosed;
 
     /// <summary>Takes the images over. The caller has told each what lies beneath.</summary>
-    internal VirtualDisk(Generation generation, DiskOpenOptions options, DiskHost? host, ILogger logger)
+    internal VirtualDisk(Generation generation, DiskOpenOptions options, DiskHost? host, long number, ILogger logger)
     {
+        _number = number;
         _generation = generation;
         _options = options;
         _host = host;
@@ -75,8 +75,8 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     /// <summary>A seekable stream over the disk, with a fixed length. Flushing it flushes the disk; disposing it does not close the disk.</summary>
     public Stream AsStream() => new DiskStream(this);
 
-    /// <summary>The chain as it is now.</summary>
-    internal Generation Current => _generation;
+    /// <summary>The files of the chain.</summary>
+    internal IReadOnlyCollection<StorageIdentity> Identities => [.. _generation.Levels.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)];
 
     /// <summary>Tells every level what lies beneath it.</summary>
     internal static async ValueTask TellBeneathAsync<TIo>(Generation generation, CancellationToken cancellationToken)
@@ -94,9 +94,6 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
             }
         }
     }
-
-    /// <summary>See <see cref="SnapshotOptions"/>.</summary>
-    public ValueTask SnapshotAsync(string overlayPath, SnapshotOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
 
     private Generation EnterReader()
     {

@@ -1,6 +1,6 @@
 namespace QedVd.Host;
 
-/// <summary>How <see cref="DiskHost.CompareAsync"/> opens the two disks; both are always opened read-only.</summary>
+/// <summary>How a comparison (<see cref="DiskHost"/>) opens the two disks; both are always opened read-only.</summary>
 public sealed record CompareOptions
 {
     /// <summary>The first.</summary>

@@ -1,6 +1,6 @@
 namespace QedVd.Host;
 
-/// <summary>How <see cref="DiskHost.ConvertAsync"/> copies a disk into a new image.</summary>
+/// <summary>How a conversion (<see cref="DiskHost"/>) copies a disk into a new image.</summary>
 public sealed record ConvertOptions
 {
     /// <summary>The target's format. Required.</summary>

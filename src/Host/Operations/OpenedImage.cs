@@ -16,6 +16,9 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
     /// <summary>The format's id.</summary>
     public string FormatId => _level.FormatId;
 
+    /// <summary>Everything about it in one record.</summary>
+    public ImageDescription Describe() => _level.DescribeImage();
+
     /// <inheritdoc/>
     public void Dispose()
     {

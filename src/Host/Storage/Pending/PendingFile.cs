@@ -180,7 +180,7 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         }
         catch (IOException)
         {
-            throw OpenErrors.From(Errno.ELOOP, path, readOnly: true);
+            throw LinuxOpen.OpenFailed(Errno.ELOOP, path, new FileStorageOptions());
         }
     }
 }

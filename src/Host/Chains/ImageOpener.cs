@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <summary>Opens one image in a storage, with the host's backends and memory.</summary>
+internal sealed class ImageOpener(BackendCatalog backends, TablePool tables, TimeProvider time, ILogger logger)
+{
+    private readonly Prober _prober = new(backends);
+
+    public BackendCatalog Backends => backends;
+
+    public ILogger Logger => logger;
+
+    public ValueTask<ProbeReport> ProbeAsync<TIo>(IImageStorage storage, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode =>
+        TIo.IsSynchronous ? new ValueTask<ProbeReport>(_prober.Probe(storage)) : _prober.ProbeAsync(storage, cancellationToken: cancellationToken);
+
+    /// <summary>Opens the image. On success the level owns the storage; on failure it has been disposed.</summary>
+    public async ValueTask<Level> OpenAsync<TIo>(IImageStorage storage, string path, string formatId, ImageOpenOptions options, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        BackendLease? lease = null;
+        try
+        {
+            lease = backends.Lease(backends.Get(formatId));
+            options = options with { Tables = tables, Time = time };
+            IDiskImage image = TIo.IsSynchronous
+                ? lease.Backend.Open(storage, options)
+                : await lease.Backend.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);
+            return new Level
+            {
+                Image = image,
+                Path = path,
+                FormatId = formatId,
+                Storage = storage,
+                Lease = lease,
+                Warnings = WarningsOf(storage),
+            };
+        }
+        catch
+        {
+            lease?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    private string[] WarningsOf(IImageStorage storage)
+    {
+        List<string> warnings = [];
+        if (storage is FileStorage { LockWarning: { } unlocked })
+        {
+            warnings.Add(unlocked);
+        }
+
+        if (storage.EarlierFence is { } fence)
+        {
+            string text = $"making this file durable failed at {fence.TimestampUtc:u} ({DisplayText.Escape(fence.Message)}); what was written after the last flush before that is undefined";
+            warnings.Add(text);
+            logger.LogWarning("{Path}: {Warning}", storage.Name, text);
+        }
+
+        return [.. warnings];
+    }
+}

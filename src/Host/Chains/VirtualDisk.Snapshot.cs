@@ -1,0 +1,161 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <content>Putting an overlay on a disk that is in use.</content>
+public sealed partial class VirtualDisk
+{
+    private const string ClusterSizeOption = "cluster_size";
+
+    /// <summary>
+    /// Puts a new overlay on the disk while it is in use: what the disk holds now stays in the old top, which becomes read-only; writes go to the overlay.
+    /// New writes are held for the moment of the change, reads are not. When a step fails, the old top goes on and the new file is removed.
+    /// </summary>
+    /// <param name="overlayPath">The new file.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Gives up before the change; the disk is as before.</param>
+    public async ValueTask SnapshotAsync(string overlayPath, SnapshotOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        string path = HostPath.GetFull(overlayPath);
+        options ??= new SnapshotOptions();
+        await _changes.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ThrowIfClosed();
+            if (IsReadOnly)
+            {
+                throw new ImageException(ImageErrorKind.ReadOnly, $"{Path}: the disk is open for reading only, so that there is nothing to take a snapshot of. Create an overlay instead.", Path, "snapshot");
+            }
+
+            if (_host is null || _generation.Levels[0].Storage is not FileStorage)
+            {
+                throw ImageException.NotSupported("a snapshot of a disk whose top is no file", Path);
+            }
+
+            Level overlay = await CreateOverlayAsync(_host, path, options, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await PutOnTopAsync(overlay, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
+                RemoveOwnFile(path);
+                throw;
+            }
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
+    private async ValueTask<Level> CreateOverlayAsync(DiskHost host, string path, SnapshotOptions options, CancellationToken cancellationToken)
+    {
+        Generation generation = _generation;
+        Level top = generation.Levels[0];
+        string format = options.FormatId ?? host.OverlayFormatFor(top.FormatId);
+        if (options.Overwrite)
+        {
+            DiskHost.ThrowIfInUseByThis(path, Identities, "snapshot");
+        }
+
+        var create = new ImageCreateOptions
+        {
+            VirtualSizeBytes = generation.LengthBytes,
+            Parent = DiskHost.ParentToRecord(RelativeName.Of(top.Path, path, options.AbsoluteParentName), top.FormatId),
+            FormatOptions = OptionsFor(host, format, top, options.FormatOptions),
+        };
+        FileStorage storage;
+        using (PendingFile file = await host.CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false))
+        {
+            await file.PublishAsync(cancellationToken).ConfigureAwait(false);
+            storage = file.TakeStorage();
+        }
+
+        try
+        {
+            var imageOptions = new ImageOpenOptions { Flags = _options.Flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), Mode = _options.Mode };
+            Level overlay = await host.Opener.OpenAsync<AsyncIo>(storage, path, format, imageOptions, cancellationToken).ConfigureAwait(false);
+            overlay.Image.LogicalGeometry = top.Image.LogicalGeometry;
+            return overlay;
+        }
+        catch
+        {
+            RemoveOwnFile(path);
+            throw;
+        }
+    }
+
+    private async ValueTask PutOnTopAsync(Level overlay, CancellationToken cancellationToken)
+    {
+        Generation old = _generation;
+        var next = new Generation([overlay, .. old.Levels]);
+        await overlay.Image.SetBeneathAsync(next.BeneathOf(0), cancellationToken).ConfigureAwait(false);
+
+        Task drained = old.Writers.CloseAsync();
+        try
+        {
+            await drained.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await FreezeAsync(old.Levels[0], cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            // Requests that were waited for in vain may still be under way: the gate counts them on.
+            old.Writers.Reopen();
+            throw;
+        }
+
+        _generation = next;
+        Task readersGone = old.Readers.CloseAsync();
+        old.Writers.WakeWaiters();
+        await readersGone.ConfigureAwait(false);
+    }
+
+    // All that was written is durable, what was reserved is trimmed, and the file is held for reading only. On failure it is as before.
+    private static async ValueTask FreezeAsync(Level top, CancellationToken cancellationToken)
+    {
+        await top.Image.FlushAsync(cancellationToken).ConfigureAwait(false);
+        ImageOpenFlags flags = top.Image.OpenFlags;
+        bool canSetFlags = (top.Image.Capabilities & ImageCapabilities.SetOpenFlags) != 0;
+        if (canSetFlags)
+        {
+            await top.Image.SetOpenFlagsAsync(flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
+        }
+
+        try
+        {
+            (top.Storage as FileStorage)?.ChangeAccess(readOnly: true);
+        }
+        catch
+        {
+            if (canSetFlags)
+            {
+                await top.Image.SetOpenFlagsAsync(flags, CancellationToken.None).ConfigureAwait(false);
+            }
+
+            throw;
+        }
+    }
+
+    // The overlay's blocks are as large as the top's: copying up then moves whole blocks.
+    private static IReadOnlyDictionary<string, string> OptionsFor(DiskHost host, string format, Level top, IReadOnlyDictionary<string, string> given)
+    {
+        bool isSameFormat = format == top.FormatId && host.Backends.Find(format) is { } backend && backend.Info.Options.Any(option => option.Name == ClusterSizeOption);
+        return given.Count == 0 && isSameFormat
+            ? new Dictionary<string, string> { [ClusterSizeOption] = top.Image.Limits.BlockBytes.ToString(System.Globalization.CultureInfo.InvariantCulture) }
+            : given;
+    }
+
+    private void RemoveOwnFile(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            _logger.LogWarning(exception, "{Path}: this unused overlay could not be removed", path);
+        }
+    }
+}

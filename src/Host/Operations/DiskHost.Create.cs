@@ -1,0 +1,147 @@
+namespace QedVd.Host;
+
+/// <content>Creating images and overlays.</content>
+public sealed partial class DiskHost
+{
+    private const string DefaultOverlayFormat = "qed";
+
+    /// <summary>Creates an image. A crash leaves no file or a complete one; an error leaves none.</summary>
+    /// <returns>The new image, described.</returns>
+    public async ValueTask<ImageDescription> CreateImageAsync(string path, string formatId, CreateDiskOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(formatId);
+        ArgumentNullException.ThrowIfNull(options);
+        ThrowIfDisposed();
+        string full = HostPath.GetFull(path);
+        long? sizeBytes = options.VirtualSizeBytes;
+        ParentReference? parent = null;
+        StorageIdentity? parentIdentity = null;
+        if (options.ParentName is { } name)
+        {
+            parent = ParentToRecord(name, options.ParentFormat);
+            if (!options.DoNotOpenParent)
+            {
+                (sizeBytes, parentIdentity) = await LookAtParentAsync(full, parent, options, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        if (sizeBytes is not { } virtualSizeBytes)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, $"{DisplayText.Escape(full)}: no size was given, and there is no parent to take it from. Give a size.", full, "create");
+        }
+
+        if (options.Overwrite)
+        {
+            ThrowIfInUseByThis(full, parentIdentity is { } identity ? [identity] : [], "create");
+        }
+
+        var create = new ImageCreateOptions { VirtualSizeBytes = virtualSizeBytes, Parent = parent, FormatOptions = options.FormatOptions };
+        using (PendingFile file = await CreateFileAsync(full, formatId, create, options.Overwrite, cancellationToken).ConfigureAwait(false))
+        {
+            await file.PublishAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return await DescribeImageAsync(full, new ImageOpenRequest { Format = formatId }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Creates an overlay on a closed image: the parent's name is recorded relative to the overlay where both lie on one volume, with the raw mark
+    /// when the parent is raw. For a disk in use see <see cref="VirtualDisk.SnapshotAsync"/>.
+    /// </summary>
+    /// <returns>The overlay, described.</returns>
+    public async ValueTask<ImageDescription> CreateOverlayAsync(string parentPath, string overlayPath, CreateOverlayOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new CreateOverlayOptions();
+        ThrowIfDisposed();
+        string parentFull = HostPath.GetFull(parentPath);
+        string full = HostPath.GetFull(overlayPath);
+        string parentFormat = options.ParentFormat ?? (await ProbeAsync(parentFull, cancellationToken).ConfigureAwait(false)).RequireFormat(forWriting: true);
+        return await CreateImageAsync(
+            full,
+            options.FormatId ?? OverlayFormatFor(parentFormat),
+            new CreateDiskOptions
+            {
+                VirtualSizeBytes = options.VirtualSizeBytes,
+                ParentName = RelativeName.Of(parentFull, full, options.AbsoluteParentName),
+                ParentFormat = parentFormat,
+                Overwrite = options.Overwrite,
+                FormatOptions = options.FormatOptions,
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The format of an overlay over a parent of this format.</summary>
+    internal string OverlayFormatFor(string parentFormat) =>
+        Backends.Find(parentFormat) is { } backend && backend.Info.Capabilities.HasFlag(ImageCapabilities.Differencing) ? parentFormat : DefaultOverlayFormat;
+
+    /// <summary>What an image stores of its parent. Raw is always marked, so that nobody ever probes it.</summary>
+    internal static ParentReference ParentToRecord(string name, string? formatId) => new(name, formatId == ParentReference.Raw ? formatId : null);
+
+    /// <summary>Makes the file of a new image, complete but without its name. The caller publishes it, or disposes it and nothing is left.</summary>
+    internal async ValueTask<PendingFile> CreateFileAsync(string path, string formatId, ImageCreateOptions create, bool overwrite, CancellationToken cancellationToken)
+    {
+        using BackendLease lease = Backends.Lease(Backends.Get(formatId));
+        PendingFile file = PendingFile.Create(path, new PendingFileOptions { Overwrite = overwrite });
+        try
+        {
+            await lease.Backend.CreateAsync(file.Storage, create, cancellationToken).ConfigureAwait(false);
+            return file;
+        }
+        catch
+        {
+            await file.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Throws when a file that would be overwritten is one that the operation itself needs.</summary>
+    internal static void ThrowIfInUseByThis(string path, IReadOnlyCollection<StorageIdentity> used, string operation)
+    {
+        StorageIdentity identity;
+        try
+        {
+            using FileStorage existing = FileStorage.Open(path, new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.None });
+            identity = existing.Identity;
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.NotFound)
+        {
+            return;
+        }
+
+        if (used.Contains(identity))
+        {
+            throw new ImageException(
+                ImageErrorKind.InUse, $"{DisplayText.Escape(path)}: this file belongs to the chain that is being read, and cannot be overwritten. Choose another name.", path, operation);
+        }
+    }
+
+    private async ValueTask<(long SizeBytes, StorageIdentity Identity)> LookAtParentAsync(string path, ParentReference parent, CreateDiskOptions options, CancellationToken cancellationToken)
+    {
+        string shown = DisplayText.Escape(parent.NameBytes);
+        if (options.ParentFormat is not { } format)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, $"{DisplayText.Escape(path)}: the format of the parent '{shown}' must be given (-F).", path, "create");
+        }
+
+        if (ParentName.GetPlain(parent, out string reason) is not { } name)
+        {
+            throw ReferencePolicy.Refused(path, 1, shown, $"{reason}.");
+        }
+
+        string parentPath = ParentName.Resolve(name, Path.GetDirectoryName(path)!);
+        try
+        {
+            Level level = await OpenLevelAsync(parentPath, new ImageOpenRequest { Format = format }, cancellationToken).ConfigureAwait(false);
+            var opened = new OpenedImage(level);
+            await using (opened.ConfigureAwait(false))
+            {
+                return (options.VirtualSizeBytes ?? level.Image.VirtualSizeBytes, level.Storage!.Identity);
+            }
+        }
+        catch (ImageException exception)
+        {
+            throw new ImageException(
+                exception.Kind, $"{DisplayText.Escape(path)}: its parent '{shown}' cannot be used (looked at '{DisplayText.Escape(parentPath)}'): {exception.Message}", parentPath, "create", innerException: exception);
+        }
+    }
+}
