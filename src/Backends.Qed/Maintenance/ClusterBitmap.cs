@@ -48,17 +48,20 @@ internal sealed class ClusterBitmap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TrySet(long cluster)
     {
-        ulong[] page = PageFor(cluster >> PageBits);
-        ref ulong word = ref page[WordOf(cluster)];
-        ulong bit = 1UL << (int)(cluster & 63);
-        if ((word & bit) != 0)
+        unchecked
         {
-            return false;
-        }
+            ulong[] page = PageFor(cluster >> PageBits);
+            ref ulong word = ref page[(int)(cluster >> 6) & (PageWords - 1)];
+            ulong bit = 1UL << (int)cluster;
+            if ((word & bit) != 0)
+            {
+                return false;
+            }
 
-        word |= bit;
-        SetCount++;
-        return true;
+            word |= bit;
+            SetCount++;
+            return true;
+        }
     }
 
     /// <summary>Sets a run of bits; false, with nothing changed, when one of them was set already.</summary>

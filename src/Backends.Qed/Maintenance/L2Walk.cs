@@ -61,7 +61,45 @@ internal sealed class L2Walk
                 continue;
             }
 
-            i += AddRun(entries, i, firstIndex);
+            int alone = AddAlone(entries[i..]);
+            i += alone > 0 ? alone : AddRun(entries, i, firstIndex);
+        }
+    }
+
+    /// <summary>Takes in sound entries that do not follow each other in the file, as in an image written at random; returns how many.</summary>
+    private int AddAlone(ReadOnlySpan<ulong> entries)
+    {
+        unchecked
+        {
+            ulong mask = _clusterBytes - 1;
+            ulong previous = _previous;
+            ulong last = 0;
+            int fragmented = 0;
+            int i = 0;
+            for (; i < entries.Length; i++)
+            {
+                ulong value = entries[i];
+                if (value < _firstOffset || value >= _fileEnd || (value & mask) != 0
+                    || (i + 1 < entries.Length && entries[i + 1] - value == _clusterBytes)
+                    || !_use.TryAddCluster((long)(value >> _geometry.ClusterBits)))
+                {
+                    break;
+                }
+
+                fragmented += previous != 0 && previous + _clusterBytes != value ? 1 : 0;
+                previous = value;
+                last = Math.Max(last, value);
+            }
+
+            if (i > 0)
+            {
+                _previous = previous;
+                AllocatedClusters += i;
+                FragmentedClusters += fragmented;
+                DataEnd = Math.Max(DataEnd, (long)(last + _clusterBytes));
+            }
+
+            return i;
         }
     }
 
