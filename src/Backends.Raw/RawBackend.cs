@@ -63,7 +63,7 @@ public sealed class RawBackend : ImageBackendBase
         }
         else
         {
-            await RawImage.MakeLastingHoleAsync<TIo>(storage, 0, lengthBytes, cancellationToken).ConfigureAwait(false);
+            await RawImage.MakeLastingZerosAsync<TIo>(storage, 0, lengthBytes, cancellationToken).ConfigureAwait(false);
         }
 
         await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);

@@ -98,7 +98,7 @@ internal sealed partial class RawImage
 
         Volatile.Write(ref _isDirty, true);
         await _storage.SetLengthAsync(virtualSizeBytes, cancellationToken).ConfigureAwait(false);
-        await MakeLastingHoleAsync<AsyncIo>(_storage, old, virtualSizeBytes - old, cancellationToken).ConfigureAwait(false);
+        await MakeLastingZerosAsync<AsyncIo>(_storage, old, virtualSizeBytes - old, cancellationToken).ConfigureAwait(false);
         await BarrierAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _lengthBytes, virtualSizeBytes);
         progress?.Report(new OperationProgress(virtualSizeBytes, virtualSizeBytes, "resize"));

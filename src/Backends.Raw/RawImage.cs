@@ -101,14 +101,21 @@ internal sealed partial class RawImage : DiskImageBase
 
     public static long RoundUp(long lengthBytes) => checked(lengthBytes + ImageRegion.SectorBytes - 1) / ImageRegion.SectorBytes * ImageRegion.SectorBytes;
 
-    /// <summary>Sees to it that a part that was never written reads as zero after a crash too, where the storage does not state it by itself.</summary>
-    public static ValueTask MakeLastingHoleAsync<TIo>(IImageStorage storage, long offset, long lengthBytes, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sees to it that a part that was never written reads as zero after a crash too, where the storage does not state it by itself: by a hole,
+    /// or by zeros where it has none.
+    /// </summary>
+    public static ValueTask MakeLastingZerosAsync<TIo>(IImageStorage storage, long offset, long lengthBytes, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        const StorageFacts Both = StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles;
-        return lengthBytes > 0 && (storage.Facts & Both) == StorageFacts.CanPunchHoles
+        if (lengthBytes <= 0 || (storage.Facts & StorageFacts.NeverWrittenReadsZero) != 0)
+        {
+            return default;
+        }
+
+        return (storage.Facts & StorageFacts.CanPunchHoles) != 0
             ? TIo.PunchHoleAsync(storage, offset, lengthBytes, cancellationToken)
-            : default;
+            : TIo.AllocateAsync(storage, offset, lengthBytes, cancellationToken);
     }
 
     public override ImageFileSize GetFileSize() => new(_storage.GetLength(), _storage.GetAllocatedBytes());

@@ -1,6 +1,6 @@
 namespace QedVd.TestKit;
 
-/// <summary>A failure that a simulated file is to show; see <see cref="SimulatedFile.Fail"/>.</summary>
+/// <summary>A failure that a simulated file is to show; see <see cref="SimulatedFile.Fail(StorageFault)"/>.</summary>
 public sealed record StorageFault
 {
     /// <summary>Operations of this kind.</summary>

@@ -1,0 +1,222 @@
+using QedVd.TestKit;
+using Xunit;
+
+namespace QedVd.Conformance;
+
+/// <content>What is claimed works; what is not claimed answers in the one agreed way.</content>
+public abstract partial class BackendConformance
+{
+    [Fact]
+    public void Capabilities_OfAnImage_AreAmongItsBackends()
+    {
+        using IDiskImage image = Open(NewFile());
+        Assert.Equal(ImageCapabilities.None, image.Capabilities & ~Backend.Info.Capabilities);
+        Assert.Equal(CanWrite, image.Capabilities.HasFlag(ImageCapabilities.Write));
+    }
+
+    [Fact]
+    public async Task SetOpenFlags_Claimed_ChangesReadingAndWriting()
+    {
+        await using IDiskImage image = Open(NewFile());
+        if (!image.Capabilities.HasFlag(ImageCapabilities.SetOpenFlags))
+        {
+            await AssertNotSupportedAsync(() => image.SetOpenFlagsAsync(ImageOpenFlags.ReadOnly), nameof(ImageCapabilities.SetOpenFlags));
+            return;
+        }
+
+        byte[] data = Pattern(1, Units(image, 4));
+        if (CanWrite)
+        {
+            await Disk(image).WriteAsync(0, data);
+        }
+
+        await image.SetOpenFlagsAsync(ImageOpenFlags.ReadOnly);
+        Assert.True(image.IsReadOnly);
+        Assert.Equal(ImageErrorKind.ReadOnly, Assert.Throws<ImageException>(() => image.Write(0, data)).Kind);
+        if (CanWrite)
+        {
+            AssertSame(data, await Disk(image).ReadAsync(0, data.Length), "read-only");
+            await image.SetOpenFlagsAsync(ImageOpenFlags.None);
+            await Disk(image).WriteAsync(0, Pattern(2, data.Length));
+            AssertSame(Pattern(2, data.Length), await Disk(image).ReadAsync(0, data.Length), "writable again");
+        }
+    }
+
+    [Fact]
+    public async Task SetParent_Claimed_IsStored()
+    {
+        SimulatedFile file = NewFile();
+        await using (IDiskImage image = Open(file))
+        {
+            if (!image.Capabilities.HasFlag(ImageCapabilities.SetParent))
+            {
+                await AssertNotSupportedAsync(() => image.SetParentAsync(new ParentReference("other")), nameof(ImageCapabilities.SetParent));
+                return;
+            }
+
+            await image.SetParentAsync(new ParentReference("other parent", ParentReference.Raw));
+        }
+
+        await using IDiskImage again = Open(file);
+        Assert.Equal(("other parent", true), (again.Parent?.Name, again.Parent?.IsRaw));
+        await again.SetParentAsync(null);
+        Assert.Null(again.Parent);
+    }
+
+    [Fact]
+    public async Task Grow_Claimed_AddsZeros()
+    {
+        SimulatedFile file = NewFile();
+        await using IDiskImage image = Open(file);
+        long old = image.VirtualSizeBytes;
+        long size = (old + (1 << 20)) / 4096 * 4096;
+        if (!image.Capabilities.HasFlag(ImageCapabilities.Grow))
+        {
+            await AssertNotSupportedAsync(() => image.ResizeAsync(size, mayShrink: false), nameof(ImageCapabilities.Grow));
+            return;
+        }
+
+        byte[] expected = new byte[size];
+        if (CanWrite)
+        {
+            Pattern(1, old).CopyTo(expected, 0);
+            await Disk(image).WriteAsync(0, Pattern(1, old));
+        }
+
+        await image.ResizeAsync(size, mayShrink: false);
+        Assert.Equal(size, image.VirtualSizeBytes);
+        Assert.Equal(size, image.Regions.Sum(region => region.LengthBytes));
+        AssertSame(expected, await Disk(image).ReadAllAsync(), "after growing");
+        await image.CloseAsync();
+        using IDiskImage again = Open(file);
+        AssertSame(expected, await Disk(again).ReadAllAsync(), "after reopening");
+    }
+
+    [Fact]
+    public async Task Shrink_Claimed_CutsOnlyWhenItMay()
+    {
+        await using IDiskImage image = Open(NewFile());
+        long old = image.VirtualSizeBytes;
+        long size = old / 2 / 4096 * 4096;
+        if (!image.Capabilities.HasFlag(ImageCapabilities.Shrink))
+        {
+            await AssertNotSupportedAsync(() => image.ResizeAsync(size, mayShrink: true), nameof(ImageCapabilities.Shrink));
+            return;
+        }
+
+        await RefusalAsync(() => image.ResizeAsync(size, mayShrink: false));
+        Assert.Equal(old, image.VirtualSizeBytes);
+        await image.ResizeAsync(size, mayShrink: true);
+        Assert.Equal(size, image.VirtualSizeBytes);
+        Assert.Throws<ArgumentOutOfRangeException>(() => image.Read(size, new byte[image.Limits.AlignmentBytes]));
+    }
+
+    [Fact]
+    public async Task Compact_Claimed_KeepsTheContent()
+    {
+        await using IDiskImage image = Open(await NewFileWithDataAsync());
+        if (!image.Capabilities.HasFlag(ImageCapabilities.Compact))
+        {
+            await AssertNotSupportedAsync(() => image.CompactAsync(new CompactOptions()), nameof(ImageCapabilities.Compact));
+            return;
+        }
+
+        byte[] expected = await Disk(image).ReadAllAsync();
+        long before = image.GetFileSize().AllocatedBytes;
+        await image.CompactAsync(new CompactOptions());
+        AssertSame(expected, await Disk(image).ReadAllAsync(), "after compacting");
+        Assert.InRange(image.GetFileSize().AllocatedBytes, 0, before);
+    }
+
+    [Fact]
+    public async Task Traverse_Claimed_StaysInsideTheStorage()
+    {
+        await using IDiskImage image = Open(await NewFileWithDataAsync());
+        if (!image.Capabilities.HasFlag(ImageCapabilities.Traverse))
+        {
+            await AssertNotSupportedAsync(async () => await image.TraverseAsync().GetAsyncEnumerator().MoveNextAsync(), nameof(ImageCapabilities.Traverse));
+            return;
+        }
+
+        image.Flush();
+        long length = image.GetFileSize().LengthBytes;
+        long data = 0;
+        await foreach (MetadataChunk chunk in image.TraverseAsync())
+        {
+            Assert.True(chunk.StorageOffset >= 0 && chunk.LengthBytes > 0 && chunk.StorageOffset + chunk.LengthBytes <= length, $"{chunk} in {length} bytes");
+            data += chunk.Kind == MetadataChunkKind.Data ? chunk.LengthBytes : 0;
+        }
+
+        Assert.Equal(CanWrite, data > 0);
+    }
+
+    [Fact]
+    public async Task Identity_Claimed_IsStored()
+    {
+        SimulatedFile file = NewFile();
+        var identity = new ImageIdentity { ImageId = Guid.NewGuid(), Comment = "a comment" };
+        using (IDiskImage image = Open(file))
+        {
+            if (!image.Capabilities.HasFlag(ImageCapabilities.Identity))
+            {
+                Assert.Null(image.Identity);
+                Assert.Equal(ImageErrorKind.NotSupported, Assert.Throws<ImageException>(() => image.Identity = identity).Kind);
+                return;
+            }
+
+            image.Identity = identity;
+            image.Close();
+        }
+
+        await using IDiskImage again = Open(file);
+        Assert.Equal(identity.ImageId, again.Identity?.ImageId);
+    }
+
+    [Fact]
+    public async Task Check_Claimed_FindsASoundImageClean_AndChangesNothing()
+    {
+        SimulatedFile file = await NewFileWithDataAsync();
+        string hash = file.ComputeHash();
+        await using SimulatedStorage storage = file.Open();
+        if (!Backend.Info.Capabilities.HasFlag(ImageCapabilities.Check))
+        {
+            await AssertNotSupportedAsync(async () => await Backend.CheckAsync(storage, new CheckOptions()), nameof(ImageCapabilities.Check));
+            return;
+        }
+
+        List<CheckFinding> told = [];
+        CheckReport report = await Backend.CheckAsync(storage, new CheckOptions { OnFinding = told.Add });
+        Assert.True(report.IsClean && report.IsSound && !report.NeedsCheck, string.Join('\n', report.Findings));
+        Assert.Equal(told.Count, report.Findings.Count);
+        Assert.Equal(CanWrite, report.AllocatedClusters > 0);
+        Assert.Equal(hash, file.ComputeHash());
+        Assert.False(storage.IsDisposed);
+    }
+
+    [Fact]
+    public void Geometry_IsNotSetUntilItIs_AndIsKeptForTheSession()
+    {
+        using IDiskImage image = Open(NewFile());
+        Assert.Null(image.PhysicalGeometry);
+        Assert.Null(image.LogicalGeometry);
+        try
+        {
+            image.LogicalGeometry = new DiskGeometry(10, 16, 63);
+            Assert.Equal(new DiskGeometry(10, 16, 63), image.LogicalGeometry);
+        }
+        catch (ImageException refusal)
+        {
+            Assert.Equal(ImageErrorKind.NotSupported, refusal.Kind);
+        }
+    }
+
+    [Fact]
+    public void Dump_SaysSomething_ForPeople()
+    {
+        using IDiskImage image = Open(NewFile());
+        var text = new StringWriter();
+        image.Dump(text);
+        Assert.False(string.IsNullOrWhiteSpace(text.ToString()));
+        Assert.DoesNotContain(text.ToString(), character => char.IsControl(character) && character is not ('\n' or '\r' or '\t'));
+    }
+}

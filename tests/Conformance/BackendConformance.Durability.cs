@@ -1,0 +1,112 @@
+using QedVd.TestKit;
+using Xunit;
+
+namespace QedVd.Conformance;
+
+/// <content>What a flush promises. The states that a power loss may leave come from <see cref="CrashStates"/>.</content>
+public abstract partial class BackendConformance
+{
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task FlushedData_SurvivesAPowerLoss(bool isAsync, bool byForceUnitAccess)
+    {
+        if (!CanWrite || Mode == ConsistencyMode.Unsafe)
+        {
+            return;
+        }
+
+        SimulatedFile file = NewFile();
+        byte[] expected;
+        using IDiskImage image = Open(file);
+        expected = new byte[image.VirtualSizeBytes];
+        ReferenceDisk disk = Disk(image, isAsync);
+        WriteFlags flags = byForceUnitAccess ? WriteFlags.ForceUnitAccess : WriteFlags.None;
+        long unit = Units(image, 1);
+        long block = Math.Max(image.Limits.BlockBytes, 8 * unit);
+        (long Offset, long Length)[] writes = [(unit, unit), (block - unit, 2 * unit), (3 * block, block), (image.VirtualSizeBytes - unit, unit)];
+        foreach ((long offset, long length) in writes)
+        {
+            if (offset + length > image.VirtualSizeBytes)
+            {
+                continue;
+            }
+
+            byte[] data = Pattern((int)(offset / unit), length);
+            await disk.WriteAsync(offset, data, flags);
+            data.CopyTo(expected, offset);
+            if (!byForceUnitAccess)
+            {
+                await new ImageIo(isAsync).FlushAsync(image);
+            }
+
+            await disk.WriteZeroesAsync(0, unit, flags);
+            await new ImageIo(isAsync).FlushAsync(image);
+            await AssertEveryStateReadsAsync(file, expected, $"after {length} bytes at {offset}");
+        }
+    }
+
+    [Fact]
+    public async Task Flush_ThatFailsForALackOfRoom_CanBeTriedAgain()
+    {
+        if (!CanWrite || Mode == ConsistencyMode.Unsafe)
+        {
+            return;
+        }
+
+        for (int nth = 1; nth <= 6; nth++)
+        {
+            SimulatedFile file = NewFile();
+            using IDiskImage image = Open(file);
+            byte[] data = Pattern(1, Units(image, 4));
+            await Disk(image).WriteAsync(0, data);
+            file.Fail(StorageOperationKind.Write, nth, ImageErrorKind.OutOfSpace);
+            try
+            {
+                image.Flush();
+            }
+            catch (ImageException failure)
+            {
+                Assert.Equal(ImageErrorKind.OutOfSpace, failure.Kind);
+                AssertSame(data, await Disk(image).ReadAsync(0, data.Length), "what was acknowledged is not taken back");
+            }
+
+            file.ClearFaults();
+            image.Flush();
+            byte[] expected = new byte[image.VirtualSizeBytes];
+            data.CopyTo(expected, 0);
+            await AssertEveryStateReadsAsync(file, expected, $"flush again, write {nth}");
+        }
+    }
+
+    [Fact]
+    public async Task Barrier_ThatFails_EndsWriting_AndReadingGoesOn()
+    {
+        if (!CanWrite || Mode == ConsistencyMode.Unsafe)
+        {
+            return;
+        }
+
+        SimulatedFile file = NewFile();
+        using IDiskImage image = Open(file);
+        byte[] data = Pattern(1, Units(image, 4));
+        await Disk(image).WriteAsync(0, data);
+        file.Fail(StorageOperationKind.Barrier);
+        await RefusalAsync(() => image.FlushAsync());
+        Assert.Equal(ImageErrorKind.Fenced, (await RefusalAsync(() => image.FlushAsync())).Kind);
+        Assert.Equal(ImageErrorKind.Fenced, (await RefusalAsync(async () => await image.WriteAsync(0, data))).Kind);
+        AssertSame(data, await Disk(image).ReadAsync(0, data.Length), "reading");
+    }
+
+    private async Task AssertEveryStateReadsAsync(SimulatedFile file, byte[] expected, string what)
+    {
+        var options = new PowerLossOptions { ExhaustiveUnits = 5, Samples = 8 };
+        foreach (CrashState state in CrashStates.OfPowerLoss(file, file.Trace.Count, options).Take(40))
+        {
+            using IDiskImage left = Open(state.File);
+            AssertSame(expected, await Disk(left).ReadAllAsync(), $"{what}, {state.Description}");
+        }
+    }
+}
