@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace QedVd.Host;
 
-/// <summary>Walks a chain from the top; the length shrinks at each level to what the levels above declared free.</summary>
+/// <summary>
+/// Walks a chain from the top; the length shrinks at each level to what the levels above declared free. Beyond the end of a level lie zeros: what a
+/// longer one beneath it holds there is not part of the disk that the level describes.
+/// </summary>
 internal static class ChainReader
 {
     /// <summary>Fills the buffer from the levels at and beneath <paramref name="first"/>. What none of them holds is zero.</summary>
@@ -21,7 +24,7 @@ internal static class ChainReader
                 long left = lengths[i] - offset;
                 if (left <= 0)
                 {
-                    continue;
+                    break;
                 }
 
                 run = (int)Math.Min(run, left);
@@ -61,7 +64,7 @@ internal static class ChainReader
             long left = generation.LengthsBytes[i] - offset;
             if (left <= 0)
             {
-                continue;
+                break;
             }
 
             run = Math.Min(run, left);

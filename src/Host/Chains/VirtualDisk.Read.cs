@@ -139,7 +139,7 @@ public sealed partial class VirtualDisk
                 long left = generation.LengthsBytes[i] - offset;
                 if (left <= 0)
                 {
-                    continue;
+                    break;
                 }
 
                 run = Math.Min(run, left);
@@ -179,7 +179,7 @@ public sealed partial class VirtualDisk
                 long left = lengths[i] - offset;
                 if (left <= 0)
                 {
-                    continue;
+                    break;
                 }
 
                 run = (int)Math.Min(run, left);
