@@ -4,7 +4,7 @@ namespace QedVd.Backends.Qed;
 /// An open QED image: how its parts fit together, and what is known of it without reading tables. Reads are in Io, allocation in Allocation,
 /// the way of changed tables to the storage in WriteBack.
 /// </summary>
-internal sealed partial class QedImage : DiskImageBase, IDiskImage
+internal sealed partial class QedImage : DiskImageBase
 {
     private readonly IImageStorage _storage;
     private readonly ImageOpenOptions _options;
@@ -14,12 +14,15 @@ internal sealed partial class QedImage : DiskImageBase, IDiskImage
     private readonly ClusterAllocator _allocator;
     private readonly TableMap _map;
     private readonly RequestEpochs _epochs = new();
+    private readonly RunClaims _claims = new();
+    private readonly DirtyTables _dirty;
+    private readonly TableWriter _writer;
+    private readonly WriteBackTimer _timer;
     private readonly int _clusterBits;
     private readonly long _clusterBytes;
     private readonly long _virtualSizeBytes;
-    private readonly int _maxRunBytes;
-    private readonly QedHeader _header;
-    private readonly ImageOpenFlags _openFlags;
+    private QedHeader _header;
+    private ImageOpenFlags _openFlags;
     private BeneathHolder _beneath;
 
     /// <summary>Goes on from an opening. Does no I/O.</summary>
@@ -35,11 +38,13 @@ internal sealed partial class QedImage : DiskImageBase, IDiskImage
         _clusterBits = _header.Geometry.ClusterBits;
         _clusterBytes = _header.Geometry.ClusterBytes;
         _virtualSizeBytes = _header.VirtualSizeBytes;
-        _maxRunBytes = (int)_header.Geometry.RoundDown(int.MaxValue);
         _beneath = new BeneathHolder(start.Parent is null ? Beneath.Nothing : Beneath.Unknown);
         _knownTables = new KnownTables(_header.Geometry);
-        _allocator = new ClusterAllocator(
-            _storage, _header.Geometry, start.FileLengthBytes, start.IsReadOnly, start.Options.Mode == ConsistencyMode.Unsafe);
+        bool withoutBarriers = start.Options.Mode == ConsistencyMode.Unsafe;
+        _allocator = new ClusterAllocator(_storage, _header.Geometry, start.FileLengthBytes, start.IsReadOnly, withoutBarriers);
+        _dirty = new DirtyTables(_pool, _touched);
+        _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
+        _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
         SliceProof proof = new(_header, _knownTables, _allocator, _touched);
         _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, _header.Geometry.L1EntriesFor(_virtualSizeBytes), proof));
     }
@@ -71,17 +76,27 @@ internal sealed partial class QedImage : DiskImageBase, IDiskImage
     /// <inheritdoc/>
     public override ParentReference? Parent => Start.Parent;
 
-    /// <summary>What was found when the image was opened.</summary>
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Warnings => Start.Warnings;
 
     /// <summary>The header as the storage has it.</summary>
-    internal QedHeader Header => _header;
+    internal QedHeader Header => Volatile.Read(ref _header);
 
     /// <summary>What the opening handed over.</summary>
     internal QedImageStart Start { get; }
 
     /// <inheritdoc/>
     public override ImageFileSize GetFileSize() => new(_storage.GetLength(), _storage.GetAllocatedBytes());
+
+    /// <inheritdoc/>
+    public override void Dump(TextWriter output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        QedDump.Write(output, _storage, Header, Parent);
+        output.WriteLine($"mode             {_options.Mode}, {_openFlags}");
+        output.WriteLine($"allocated up to  {_allocator.AllocatedEnd} of {_storage.GetLength()} bytes");
+        output.WriteLine($"table memory     {_pool.PagesInUse} of {_pool.CapacityPages} pages of {TablePage.SizeBytes} bytes, shared; {_dirty.Count} slices of this image to be written");
+    }
 
     /// <summary>A boxed answer, so that it is read and replaced in one piece.</summary>
     private sealed class BeneathHolder(Beneath value)

@@ -1,12 +1,8 @@
-using System.CommandLine;
+using QedVd.Cli.CommandLine;
 
 namespace QedVd.Cli;
 
 internal static class Program
 {
-    private static int Main(string[] args)
-    {
-        var root = new RootCommand("Virtual disks: images, chains, and operations on them.");
-        return root.Parse(args).Invoke();
-    }
+    private static int Main(string[] args) => VerbRunner.Run(args);
 }

@@ -4,33 +4,87 @@ namespace QedVd.Backends.Qed;
 
 internal sealed partial class QedImage
 {
+    private readonly IoGate _headerGate = new();
+
     /// <inheritdoc/>
     protected override async ValueTask SetBeneathCore<TIo>(Beneath beneath, CancellationToken cancellationToken)
     {
         Volatile.Write(ref _beneath, new BeneathHolder(beneath));
         await _epochs.WaitForEarlierAsync<TIo>(cancellationToken).ConfigureAwait(false);
+
+        // What was allowed to be lost as zeros over nothing must not be lost as something else over a parent.
+        if (_dirty.Count > 0)
+        {
+            await _writer.CommitAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default)
+    {
+        ImageOpenFlags before = _openFlags;
+        bool wasReadOnly = IsReadOnly;
+        if (wasReadOnly && (flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) == 0)
+        {
+            await AllowWritingAsync(flags, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        // New writes are refused from here on; those under way end first.
+        _openFlags = flags;
+        if (wasReadOnly || !IsReadOnly)
+        {
+            return;
+        }
+
+        try
+        {
+            await _epochs.WaitForEarlierAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+            await SettleForGoodAsync<AsyncIo>().ConfigureAwait(false);
+        }
+        catch
+        {
+            _openFlags = before;
+            throw;
+        }
+    }
+
+    /// <summary>Becoming writable takes what an opening for writing takes, with the storage as it is now.</summary>
+    private async ValueTask AllowWritingAsync(ImageOpenFlags flags, CancellationToken cancellationToken)
+    {
+        QedImageStart start = await QedOpener.OpenAsync<AsyncIo>(Backend, _storage, _options with { Flags = flags }, cancellationToken).ConfigureAwait(false);
+        QedHeader seen = _header;
+        if (start.Header.Geometry != seen.Geometry || start.Header.L1TableOffset != seen.L1TableOffset || start.Header.VirtualSizeBytes != seen.VirtualSizeBytes)
+        {
+            throw new ImageException(ImageErrorKind.InUse, $"{Name}: the image was changed by someone else since it was opened; close it and open it again.", Name, "open");
+        }
+
+        Volatile.Write(ref _header, start.Header);
+        _allocator.Restart(start.FileLengthBytes, isReadOnly: false);
+        _openFlags = flags;
     }
 
     /// <inheritdoc/>
     protected override ValueTask FlushCore<TIo>(CancellationToken cancellationToken) =>
-        IsReadOnly ? default : TIo.BarrierAsync(_storage, cancellationToken);
+        IsReadOnly ? default : _writer.CommitAsync<TIo>(cancellationToken);
 
     /// <inheritdoc/>
     protected override async ValueTask CloseCore<TIo>()
     {
         ExceptionDispatchInfo? failure = null;
+        await _epochs.WaitForEarlierAsync<TIo>(default).ConfigureAwait(false);
+        await _timer.CloseAsync<TIo>().ConfigureAwait(false);
         try
         {
-            if (!IsReadOnly && _isChanged)
-            {
-                await FlushCore<TIo>(default).ConfigureAwait(false);
-            }
+            await SettleForGoodAsync<TIo>().ConfigureAwait(false);
         }
-        catch (ImageException exception)
+        catch (Exception exception)
         {
             failure = ExceptionDispatchInfo.Capture(exception);
         }
 
+        await _allocator.WaitForBackgroundAsync<TIo>().ConfigureAwait(false);
+        _dirty.Clear();
         _map.Cache.Clear();
         if (TIo.IsSynchronous)
         {
@@ -42,5 +96,62 @@ internal sealed partial class QedImage
         }
 
         failure?.Throw();
+    }
+
+    /// <summary>Makes everything durable, cuts what was reserved, and clears the mark of the lazy mode. No request is under way.</summary>
+    private async ValueTask SettleForGoodAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        if (!_isChanged)
+        {
+            return;
+        }
+
+        await _writer.CommitAsync<TIo>(default).ConfigureAwait(false);
+        if (await _allocator.TrimAsync<TIo>().ConfigureAwait(false))
+        {
+            await _writer.CommitAsync<TIo>(default).ConfigureAwait(false);
+        }
+
+        if (_options.Mode == ConsistencyMode.Lazy && _header.NeedsCheck)
+        {
+            await WriteFeaturesAsync<TIo>(_header.Features & ~QedFeatures.NeedCheck).ConfigureAwait(false);
+        }
+
+        _isChanged = false;
+    }
+
+    /// <summary>Before the first change of a table: in lazy mode, the mark that makes the next opening check the image, and a barrier.</summary>
+    private ValueTask PrepareToAllocateAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        _isChanged = true;
+        return _options.Mode == ConsistencyMode.Lazy && !Header.NeedsCheck ? MarkAsync(cancellationToken) : default;
+
+        async ValueTask MarkAsync(CancellationToken cancellationToken)
+        {
+            await _headerGate.EnterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (!_header.NeedsCheck)
+                {
+                    await WriteFeaturesAsync<TIo>(_header.Features | QedFeatures.NeedCheck).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                _headerGate.Exit();
+            }
+        }
+    }
+
+    /// <summary>Changes the feature bits in the storage, in one sector, and waits until that is durable.</summary>
+    private async ValueTask WriteFeaturesAsync<TIo>(ulong features)
+        where TIo : struct, IIoMode
+    {
+        QedHeader header = _header with { Features = features };
+        await QedHeaderFile.WriteAsync<TIo>(_storage, header, CancellationToken.None).ConfigureAwait(false);
+        await TIo.BarrierAsync(_storage, CancellationToken.None).ConfigureAwait(false);
+        Volatile.Write(ref _header, header);
     }
 }

@@ -62,21 +62,86 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     protected override async ValueTask<WriteResult> WriteCore<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
     {
-        MapRun run = await _map.LookupAsync<TIo>(offset, buffer.Length, cancellationToken).ConfigureAwait(false);
-        if (run.Kind != ExtentKind.Data)
-        {
-            throw ImageException.NotSupported("allocating", Name);
-        }
-
-        CheckNoTable(run);
-        _isChanged = true;
-        await TIo.WriteAsync(_storage, run.StorageOffset, buffer.Slice(0, (int)run.LengthBytes), cancellationToken).ConfigureAwait(false);
-        return WriteResult.Done(run.LengthBytes);
+        WriteResult result = buffer.Length == 0
+            ? WriteResult.Done(0)
+            : await WriteRunAsync<TIo>(offset, buffer, flags, cancellationToken).ConfigureAwait(false);
+        await EndWriteAsync<TIo>(result, flags, cancellationToken).ConfigureAwait(false);
+        return result;
     }
 
-    /// <inheritdoc/>
-    protected override ValueTask<WriteResult> WriteZeroesCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken) =>
-        throw ImageException.NotSupported("writing zeroes", Name);
+    private async ValueTask<WriteResult> WriteRunAsync<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        int slot = _epochs.Enter();
+        try
+        {
+            while (true)
+            {
+                MapRun run = await _map.LookupAsync<TIo>(offset, buffer.Length, cancellationToken).ConfigureAwait(false);
+                if (run.Kind == ExtentKind.Data)
+                {
+                    CheckNoTable(run);
+                    _isChanged = true;
+                    await TIo.WriteAsync(_storage, run.StorageOffset, buffer.Slice(0, (int)run.LengthBytes), cancellationToken).ConfigureAwait(false);
+                    return WriteResult.Done(run.LengthBytes);
+                }
+
+                if ((flags & WriteFlags.NoAllocate) != 0)
+                {
+                    return WritePlan.AnswerFree(_header.Geometry, offset, run.LengthBytes);
+                }
+
+                // A zero cluster reads as zero whatever lies beneath, so that a part of it may be written.
+                long length = run.Kind == ExtentKind.Zero
+                    ? run.LengthBytes
+                    : WritePlan.AllocatableBytes(_header.Geometry, _beneath.Value, _virtualSizeBytes, offset, run.LengthBytes);
+                if (length == 0)
+                {
+                    return WritePlan.AnswerFirstCluster(_header.Geometry, offset, run.LengthBytes);
+                }
+
+                await LimitDirtyAsync<TIo>(cancellationToken).ConfigureAwait(false);
+                await PrepareToAllocateAsync<TIo>(cancellationToken).ConfigureAwait(false);
+                long written = await AllocateAsync<TIo>(offset, buffer.Slice(0, (int)length), run.Kind, cancellationToken).ConfigureAwait(false);
+                if (written > 0)
+                {
+                    return WriteResult.Done(written);
+                }
+            }
+        }
+        finally
+        {
+            _epochs.Exit(slot);
+        }
+    }
+
+    /// <summary>Does what the mode or the request asks for before a write is acknowledged.</summary>
+    private ValueTask EndWriteAsync<TIo>(in WriteResult result, WriteFlags flags, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        if (result.IsFree)
+        {
+            return default;
+        }
+
+        if (IsWriteThrough || (flags & WriteFlags.ForceUnitAccess) != 0)
+        {
+            return FlushCore<TIo>(cancellationToken);
+        }
+
+        return _options.Mode == ConsistencyMode.Lazy && _dirty.Count > 0 ? WriteOutAsync<TIo>(cancellationToken) : default;
+    }
+
+    /// <summary>Lazy mode: the end of the process must lose nothing, so that the entries go out now, with barriers only where order needs them.</summary>
+    private async ValueTask WriteOutAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        await _writer.WriteFreeAsync<TIo>().ConfigureAwait(false);
+        if (_dirty.Count > 0)
+        {
+            await _writer.CommitAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Whether a write is nothing but one write to clusters that are there. Everything else takes the general way.</summary>
     private bool TryFindInPlace(long offset, int lengthBytes, WriteFlags flags, out MapRun run)

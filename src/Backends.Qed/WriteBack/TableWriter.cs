@@ -1,0 +1,203 @@
+using System.Runtime.ExceptionServices;
+
+namespace QedVd.Backends.Qed;
+
+/// <summary>
+/// Brings changed tables to the storage, in order, by commits: fix the set; barrier; linked tables and L1; barrier. One commit at a time, and
+/// one is shared by all who wait for it.
+/// </summary>
+internal sealed class TableWriter(IImageStorage storage, ClusterAllocator allocator, DirtyTables dirty, bool withoutBarriers)
+{
+    private readonly Lock _lock = new();
+
+    // Commits and early writes of the same sector must not overtake each other.
+    private readonly IoGate _sectors = new();
+    private CommitTurn? _current;
+    private CommitTurn? _next;
+
+    /// <summary>Everything published before the call is durable when it returns, and so is everything written.</summary>
+    public async ValueTask CommitAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        CommitTurn turn;
+        Task? before = null;
+        Task? shared = null;
+        lock (_lock)
+        {
+            if (_current is null)
+            {
+                turn = _current = new CommitTurn();
+            }
+            else if (!_current.HasBegun)
+            {
+                turn = _current;
+                shared = turn.Ended;
+            }
+            else if (_next is null)
+            {
+                turn = _next = new CommitTurn();
+                before = _current.Ended;
+            }
+            else
+            {
+                turn = _next;
+                shared = turn.Ended;
+            }
+        }
+
+        if (shared is not null)
+        {
+            await TIo.WaitAsync(shared, cancellationToken).ConfigureAwait(false);
+            if (turn.Failure is not null)
+            {
+                ExceptionDispatchInfo.Throw(turn.Failure);
+            }
+
+            return;
+        }
+
+        if (before is not null)
+        {
+            // Not cancellable: others rely on this one to do it.
+            await TIo.WaitAsync(before, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        await RunAsync<TIo>(turn).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes out what needs no barrier, so that the end of the process cannot take it along.</summary>
+    public async ValueTask WriteFreeAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        await _sectors.EnterAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            using SectorImages images = new();
+            long durable = allocator.DurableLengthBytes;
+            foreach (DirtySlice slice in dirty.List())
+            {
+                dirty.TakeFree(slice, images, durable);
+            }
+
+            if (!images.IsEmpty)
+            {
+                await WriteImagesAsync<TIo>(images, twoBarriers: false).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _sectors.Exit();
+        }
+    }
+
+    private async ValueTask RunAsync<TIo>(CommitTurn turn)
+        where TIo : struct, IIoMode
+    {
+        try
+        {
+            await _sectors.EnterAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                lock (_lock)
+                {
+                    turn.HasBegun = true;
+                }
+
+                await CommitNowAsync<TIo>().ConfigureAwait(false);
+            }
+            finally
+            {
+                _sectors.Exit();
+            }
+        }
+        catch (Exception exception)
+        {
+            turn.Failure = exception;
+            throw;
+        }
+        finally
+        {
+            TaskCompletionSource? waiters;
+            lock (_lock)
+            {
+                _current = _next;
+                _next = null;
+                waiters = turn.Waiters;
+            }
+
+            waiters?.SetResult();
+        }
+    }
+
+    private async ValueTask CommitNowAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        long durable = allocator.DurableLengthBytes;
+        if (dirty.Count > 0)
+        {
+            using SectorImages images = new();
+            foreach (DirtySlice slice in dirty.List())
+            {
+                dirty.Take(slice, images);
+            }
+
+            if (!images.IsEmpty)
+            {
+                await WriteImagesAsync<TIo>(images, twoBarriers: images.IsOrdered || images.DataEnd > durable).ConfigureAwait(false);
+            }
+        }
+
+        await BarrierAsync<TIo>().ConfigureAwait(false);
+    }
+
+    private async ValueTask WriteImagesAsync<TIo>(SectorImages images, bool twoBarriers)
+        where TIo : struct, IIoMode
+    {
+        bool written = false;
+        try
+        {
+            await images.RestoreInvalidAsync<TIo>(storage).ConfigureAwait(false);
+            await WriteAllAsync<TIo>(images.UnlinkedTables).ConfigureAwait(false);
+            if (twoBarriers)
+            {
+                await BarrierAsync<TIo>().ConfigureAwait(false);
+            }
+
+            dirty.MarkLinked(images);
+            await WriteAllAsync<TIo>(images.LinkedTables).ConfigureAwait(false);
+            await WriteAllAsync<TIo>(images.L1).ConfigureAwait(false);
+            dirty.Written(images);
+            written = true;
+        }
+        finally
+        {
+            if (!written)
+            {
+                dirty.Failed(images);
+            }
+        }
+    }
+
+    private async ValueTask WriteAllAsync<TIo>(List<SectorWrite> writes)
+        where TIo : struct, IIoMode
+    {
+        foreach (SectorWrite write in writes)
+        {
+            await TIo.WriteAsync(storage, write.Offset, new IoBuffer(write.Memory), CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask BarrierAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        if (withoutBarriers)
+        {
+            return;
+        }
+
+        long length = allocator.LengthBytes;
+        await TIo.BarrierAsync(storage, CancellationToken.None).ConfigureAwait(false);
+        allocator.NoteDurable(length);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace QedVd.Cli.CommandLine;
+
+/// <summary>The first Ctrl-C (or SIGTERM) asks for a clean stop, the second one ends the process.</summary>
+internal sealed class Interrupt : IDisposable
+{
+    private readonly CancellationTokenSource _source = new();
+    private readonly PosixSignalRegistration _interrupt;
+    private readonly PosixSignalRegistration _terminate;
+    private int _count;
+
+    public Interrupt()
+    {
+        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+    }
+
+    public CancellationToken Token => _source.Token;
+
+    public void Dispose()
+    {
+        _interrupt.Dispose();
+        _terminate.Dispose();
+        _source.Dispose();
+    }
+
+    private void OnSignal(PosixSignalContext context)
+    {
+        if (Interlocked.Increment(ref _count) > 1)
+        {
+            // Not cancelled: the system's own way of ending follows.
+            return;
+        }
+
+        context.Cancel = true;
+        // Not on this thread: what is cancelled may take a while, and the second signal must be heard.
+        _ = _source.CancelAsync();
+    }
+}

@@ -1,0 +1,27 @@
+using QedVd.Cli.Verbs;
+
+namespace QedVd.Cli.CommandLine;
+
+/// <summary>The verbs, without making any of them: only the one that was asked for is set up.</summary>
+internal static class VerbList
+{
+    public static readonly VerbEntry[] All =
+    [
+        new("probe", "Say what unknown files are.", () => new ProbeVerb()),
+        new("info", "Describe an image, or a chain of images.", () => new InfoVerb()),
+        new("create", "Create an image, with or without a parent.", () => new CreateVerb()),
+        new("check", "Look for damage and leaks in an image; changes nothing.", () => new CheckVerb()),
+        new("map", "List which level of a chain holds which part of the disk.", () => new MapVerb()),
+        new("read", "Copy bytes out of a disk.", () => new ReadVerb()),
+        new("write", "Copy bytes into a disk.", () => new WriteVerb()),
+        new("convert", "Copy a disk into a new image, in another format or without its parents.", () => new ConvertVerb()),
+        new("compare", "Compare what two disks read.", () => new CompareVerb()),
+        new("snapshot", "Freeze an image by putting an overlay on it.", () => new SnapshotVerb()),
+        new("dump", "Print everything that an image's format knows about it.", () => new DumpVerb()),
+        new("plugins", "List the backends and where they came from.", () => new PluginsVerb()),
+        new("bench", "Measure reads or writes.", () => new BenchVerb()),
+        new("demo", "Show all of it on a sample image, or on yours.", () => new DemoVerb()),
+    ];
+
+    public static VerbEntry? Find(string name) => Array.Find(All, entry => entry.Name == name);
+}

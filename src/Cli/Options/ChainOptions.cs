@@ -1,0 +1,67 @@
+using System.CommandLine;
+using QedVd.Cli.CommandLine;
+using QedVd.Host;
+
+namespace QedVd.Cli.Options;
+
+/// <summary>The options of a verb that opens an image together with its parents.</summary>
+internal sealed class ChainOptions
+{
+    private readonly Option<string[]> _allow;
+    private readonly Option<bool> _trusted;
+    private readonly Option<bool>? _share;
+    private readonly Option<bool> _missing;
+
+    private ChainOptions(Option<string[]> allow, Option<bool> trusted, Option<bool>? share, Option<bool> missing)
+    {
+        _allow = allow;
+        _trusted = trusted;
+        _share = share;
+        _missing = missing;
+    }
+
+    /// <summary>Adds the options to a verb.</summary>
+    /// <param name="command">The verb's command.</param>
+    /// <param name="mayShare">Whether <c>-U</c> makes sense: for reading only.</param>
+    public static ChainOptions AddTo(Command command, bool mayShare)
+    {
+        var allow = new Option<string[]>("--allow")
+        {
+            HelpName = "DIR",
+            Description = "Parents may lie below DIR too, not only below the image's own folder. May be given several times.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var trusted = new Option<bool>("--trusted") { Description = "Parents may lie anywhere.", Arity = ArgumentArity.Zero };
+        var missing = new Option<bool>("--missing-parent") { Description = "Read on where a parent does not exist, as if it held zeros.", Arity = ArgumentArity.Zero, Hidden = !mayShare };
+        command.Add(allow);
+        command.Add(trusted);
+        command.Add(missing);
+        Option<bool>? share = null;
+        if (mayShare)
+        {
+            share = AddForceShare(command);
+        }
+
+        return new ChainOptions(allow, trusted, share, missing);
+    }
+
+    /// <summary>Adds <c>-U</c>.</summary>
+    public static Option<bool> AddForceShare(Command command)
+    {
+        var share = new Option<bool>("--force-share", "-U") { Description = "Mind no locks: read although another program may be writing.", Arity = ArgumentArity.Zero };
+        command.Add(share);
+        return share;
+    }
+
+    /// <summary>What was given, as the host wants it.</summary>
+    public DiskOpenOptions Read(VerbRun run, string? format, bool readOnly, ConsistencyMode mode = ConsistencyMode.Ordered) => new()
+    {
+        Format = format,
+        ReadOnly = readOnly,
+        Mode = mode,
+        ForceShare = _share is not null && run.Has(_share),
+        Trust = run.Has(_trusted) ? ReferenceTrust.Trusted : ReferenceTrust.Confined,
+        AllowedRoots = [.. run.Get(_allow).Select(HostPath.Full)],
+        AllowMissingParent = run.Has(_missing),
+    };
+}

@@ -1,0 +1,53 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+[assembly: DisableRuntimeMarshalling]
+
+namespace QedVd.Cli.Output;
+
+/// <summary>The process's input and outputs: text and bytes on the same buffers, and whether each is a terminal.</summary>
+internal sealed class StandardStreams : IDisposable
+{
+    private const int BufferBytes = 64 << 10;
+
+    private static readonly UTF8Encoding s_encoding = new(encoderShouldEmitUTF8Identifier: false);
+
+    private StreamWriter? _out;
+    private StreamWriter? _error;
+
+    /// <summary>Standard output as text; buffered, flushed at the end and before each error.</summary>
+    public TextWriter Out => _out ??= new StreamWriter(OutBytes, s_encoding, BufferBytes, leaveOpen: true);
+
+    /// <summary>Error output as text, unbuffered.</summary>
+    public TextWriter Error => _error ??= new StreamWriter(Open(2), s_encoding, 1024, leaveOpen: true) { AutoFlush = true };
+
+    /// <summary>Standard output as bytes, unbuffered. Flush <see cref="Out"/> before using it.</summary>
+    public Stream OutBytes => field ??= Open(1);
+
+    public bool IsOutTerminal { get; } = IsTerminal(1);
+
+    public bool IsErrorTerminal { get; } = IsTerminal(2);
+
+    /// <summary>Whether colours and moving lines are welcome where there is a terminal.</summary>
+    public static bool AllowsColour =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
+    /// <summary>Standard input as bytes.</summary>
+    public static Stream OpenInput() => Console.OpenStandardInput();
+
+    public void Dispose()
+    {
+        _error?.Dispose();
+        // Flushed by who uses it; what could not be written then cannot be written now.
+    }
+
+    private static Stream Open(int descriptor) =>
+        OperatingSystem.IsWindows()
+            ? descriptor == 1 ? Console.OpenStandardOutput() : Console.OpenStandardError()
+            : new StandardOutputStream(descriptor);
+
+    private static bool IsTerminal(int descriptor) =>
+        OperatingSystem.IsWindows()
+            ? !(descriptor == 1 ? Console.IsOutputRedirected : Console.IsErrorRedirected)
+            : StandardOutputStream.IsTerminal(descriptor);
+}

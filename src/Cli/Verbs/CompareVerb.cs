@@ -1,0 +1,85 @@
+using System.CommandLine;
+using QedVd.Cli.CommandLine;
+using QedVd.Cli.Options;
+using QedVd.Cli.Output;
+using QedVd.Host;
+
+namespace QedVd.Cli.Verbs;
+
+internal sealed class CompareVerb : Verb
+{
+    private readonly Option<string?> _firstFormat;
+    private readonly Option<string?> _secondFormat;
+    private readonly Option<bool> _strict;
+    private readonly Option<bool> _progress;
+    private readonly Option<bool> _quiet;
+    private readonly ChainOptions _chain;
+    private readonly Argument<string?> _first;
+    private readonly Argument<string?> _second;
+
+    public CompareVerb()
+        : base("compare")
+    {
+        _firstFormat = Text("--format", "FORMAT", "The first image's format; found by probing unless given. Raw must be given.", "-f");
+        _secondFormat = Text("--second-format", "FORMAT", "The second image's format.", "-F");
+        _strict = Switch("--strict", "Disks of different sizes differ, even where the longer one is zero.", "-s");
+        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
+        _quiet = Switch("--quiet", "Print nothing; the exit code tells.", "-q");
+        _chain = ChainOptions.AddTo(Command, mayShare: true);
+        _first = Operand("FIRST", "The top image of a chain.");
+        _second = Operand("SECOND", "The top image of another.");
+    }
+
+    public override IReadOnlyList<string> Forms { get; } = ["[-f FORMAT] [-F FORMAT] [-s] [-q] FIRST SECOND"];
+
+    public override string Details => "Exit code: 0 equal, 1 different (or wrong arguments), 2 an image did not open, 3 its tables or 4 its data could not be read.";
+
+    public override int FailureCode(Exception exception) => exception switch
+    {
+        ImageException { Operation: "map" } => ExitCode.CompareNotMapped,
+        ImageException { Operation: "read", Kind: ImageErrorKind.Io or ImageErrorKind.Corrupt } => ExitCode.CompareNotRead,
+        _ => ExitCode.CompareNotOpened,
+    };
+
+    public override async ValueTask<int> RunAsync(VerbRun run)
+    {
+        string first = HostPath.Full(run.Get(_first));
+        string second = HostPath.Full(run.Get(_second));
+        bool strict = run.Has(_strict);
+        bool quiet = run.Has(_quiet);
+        var options = new CompareOptions
+        {
+            First = _chain.Read(run, run.Get(_firstFormat), readOnly: true),
+            Second = _chain.Read(run, run.Get(_secondFormat), readOnly: true),
+            RequireSameLength = strict,
+        };
+        CompareResult result = await ProgressDisplay.RunAsync(
+            run,
+            "Comparing",
+            run.Has(_progress),
+            quiet,
+            progress => run.Host.CompareAsync(first, second, options, progress, run.Cancellation));
+        if (!quiet)
+        {
+            Write(run.Out, result, strict);
+        }
+
+        return result.AreEqual ? ExitCode.Ok : ExitCode.CompareDifferent;
+    }
+
+    private static void Write(TextWriter output, CompareResult result, bool strict)
+    {
+        if (result.FirstLengthBytes != result.SecondLengthBytes)
+        {
+            if (strict)
+            {
+                output.WriteLine("Strict mode: Image size mismatch!");
+                return;
+            }
+
+            output.WriteLine("Warning: Image size mismatch!");
+        }
+
+        output.WriteLine(result.AreEqual ? "Images are identical." : $"Content mismatch at offset {result.FirstDifferenceOffset}!");
+    }
+}
