@@ -41,7 +41,7 @@ internal sealed partial class QedImage : DiskImageBase
         _beneath = new BeneathHolder(start.Parent is null ? Beneath.Nothing : Beneath.Unknown);
         _knownTables = new KnownTables(_header.Geometry);
         bool withoutBarriers = start.Options.Mode == ConsistencyMode.Unsafe;
-        _allocator = new ClusterAllocator(_storage, _header.Geometry, start.FileLengthBytes, start.IsReadOnly, withoutBarriers);
+        _allocator = new ClusterAllocator(_storage, _header.Geometry, start, withoutBarriers);
         _dirty = new DirtyTables(_pool, _touched);
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);

@@ -136,7 +136,7 @@ internal sealed partial class ClusterAllocator
             long step = StepFor(length);
             if (end > length - (step / 2))
             {
-                await GrowToAsync<TIo>(end, Math.Max(end, length) + step, cancellationToken).ConfigureAwait(false);
+                await GrowToAsync<TIo>(end, Math.Max(end, Math.Min(_limit, Math.Max(end, length) + step)), cancellationToken).ConfigureAwait(false);
             }
         }
         finally

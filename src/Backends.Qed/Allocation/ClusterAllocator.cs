@@ -20,6 +20,7 @@ internal sealed partial class ClusterAllocator
     private readonly List<long> _recycled = [];
     private readonly IoGate _lengthGate = new();
     private bool _isReadOnly;
+    private long _limit;
     private long _openedEnd;
     private long _next;
     private long _length;
@@ -27,12 +28,12 @@ internal sealed partial class ClusterAllocator
     private int _recycledCount;
     private bool _isSettled;
 
-    public ClusterAllocator(IImageStorage storage, QedGeometry geometry, long fileLengthBytes, bool isReadOnly, bool withoutBarriers)
+    public ClusterAllocator(IImageStorage storage, QedGeometry geometry, QedImageStart start, bool withoutBarriers)
     {
         _storage = storage;
         _geometry = geometry;
         _withoutBarriers = withoutBarriers;
-        Restart(fileLengthBytes, isReadOnly);
+        Restart(start);
     }
 
     /// <summary>Where the last whole cluster ended when the image was opened.</summary>
@@ -50,11 +51,12 @@ internal sealed partial class ClusterAllocator
     private bool CanSetLength => (_storage.Facts & StorageFacts.CanSetLength) != 0;
 
     /// <summary>Starts over with a storage of this length. No request is under way.</summary>
-    public void Restart(long fileLengthBytes, bool isReadOnly)
+    public void Restart(QedImageStart start)
     {
-        _isReadOnly = isReadOnly;
-        _openedEnd = _next = _durableLength = _geometry.RoundDown(fileLengthBytes);
-        _length = fileLengthBytes;
+        _isReadOnly = start.IsReadOnly;
+        _openedEnd = _next = _durableLength = _geometry.RoundDown(start.FileLengthBytes);
+        _length = start.FileLengthBytes;
+        _limit = start.GrowthLimitBytes;
         _isSettled = false;
     }
 
@@ -83,7 +85,7 @@ internal sealed partial class ClusterAllocator
             throw new ImageException(ImageErrorKind.OutOfSpace, $"{_storage.Name}: no offsets left for {clusters} clusters.", _storage.Name, "allocate");
         }
 
-        return new Reservation(Interlocked.Add(ref _next, bytes) - bytes, clusters, IsFresh: true);
+        return new Reservation(_limit == long.MaxValue ? Interlocked.Add(ref _next, bytes) - bytes : AddBelowLimit(bytes), clusters, IsFresh: true);
     }
 
     /// <summary>Takes back what a failed request may have written: to be used again, but never in part.</summary>
@@ -97,6 +99,29 @@ internal sealed partial class ClusterAllocator
             }
 
             Volatile.Write(ref _recycledCount, _recycled.Count);
+        }
+    }
+
+    /// <summary>A damaged entry names a place beyond the end: the file stops growing there.</summary>
+    private long AddBelowLimit(long bytes)
+    {
+        while (true)
+        {
+            long offset = Volatile.Read(ref _next);
+            if (offset > _limit - bytes)
+            {
+                throw new ImageException(
+                    ImageErrorKind.Corrupt,
+                    $"{_storage.Name}: no new cluster at {offset}: a damaged L1 entry names {_limit}, and what is written there would be taken for its table. To repair: qedvd check -r all {_storage.Name}",
+                    _storage.Name,
+                    "allocate",
+                    offset);
+            }
+
+            if (Interlocked.CompareExchange(ref _next, offset + bytes, offset) == offset)
+            {
+                return offset;
+            }
         }
     }
 

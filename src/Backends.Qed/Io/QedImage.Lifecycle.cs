@@ -60,7 +60,7 @@ internal sealed partial class QedImage
         }
 
         Volatile.Write(ref _header, start.Header);
-        _allocator.Restart(start.FileLengthBytes, isReadOnly: false);
+        _allocator.Restart(start);
         _openFlags = flags;
     }
 

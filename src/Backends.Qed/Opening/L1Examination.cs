@@ -14,7 +14,7 @@ internal sealed class L1Examination
     private readonly QedHeader _header;
     private readonly QedReferenceRules _rules;
     private readonly List<ulong> _tables = [];
-    private readonly List<int> _damaged = [];
+    private int _firstDamaged;
 
     public L1Examination(IImageStorage storage, QedHeader header, long fileLengthBytes)
     {
@@ -23,10 +23,20 @@ internal sealed class L1Examination
         _rules = new QedReferenceRules(header, fileLengthBytes);
     }
 
+    /// <summary>Entries that name no place inside the file: their ranges fail, the rest of the image works.</summary>
+    public int DamagedCount { get; private set; }
+
+    /// <summary>The lowest place at or behind the end of the file that an entry names: the file must not grow past it.</summary>
+    public long GrowthLimitBytes { get; private set; } = long.MaxValue;
+
+    /// <summary>What to tell a person of damaged entries; null when there are none.</summary>
+    public string? Warning => DamagedCount == 0
+        ? null
+        : $"{DamagedCount} L1 entries name no place inside the file (the first: entry {_firstDamaged}); their ranges fail{(GrowthLimitBytes == long.MaxValue ? "" : $", and the file cannot grow beyond {GrowthLimitBytes}")}. To repair: qedvd check -r all {_storage.Name}";
+
     /// <summary>Looks at L1.</summary>
-    /// <returns>The entries that name no place inside the file, ascending: their ranges fail, the rest of the image works.</returns>
     /// <exception cref="ImageException">Writing would change what other entries refer to: a table in the header area, in L1, in another table, or named twice.</exception>
-    public async ValueTask<IReadOnlyList<int>> RunAsync<TIo>(CancellationToken cancellationToken)
+    public async ValueTask RunAsync<TIo>(CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
         TableReader reader = new(_storage, _header.Geometry);
@@ -38,8 +48,6 @@ internal sealed class L1Examination
             await L1Stream.VisitAsync<TIo>(reader, _header, (index, value) => NameConflict(named, set.Conflict, index, value), onError: null, cancellationToken).ConfigureAwait(false);
             throw Refuse($"L1 entries share an L2 table, or a part of one: {string.Join(", ", named)}");
         }
-
-        return _damaged;
     }
 
     private void Add(int index, ulong value)
@@ -50,15 +58,24 @@ internal sealed class L1Examination
                 _tables.Add(value);
                 break;
             case QedReferenceProblem.Unaligned or QedReferenceProblem.OutsideFile:
-                _damaged.Add(index);
+                AddDamaged(index, value);
                 break;
             case QedReferenceProblem problem:
                 throw Refuse($"L1 entry {index} is {value}: {_rules.Describe(problem)}");
         }
 
-        if (_tables.Count + _damaged.Count > MaxEntries)
+        if (_tables.Count > MaxEntries)
         {
             throw Refuse($"L1 has more than {MaxEntries} tables");
+        }
+    }
+
+    private void AddDamaged(int index, ulong value)
+    {
+        _firstDamaged = DamagedCount++ == 0 ? index : _firstDamaged;
+        if (_rules.CheckTable(value) == QedReferenceProblem.OutsideFile && value <= long.MaxValue)
+        {
+            GrowthLimitBytes = Math.Min(GrowthLimitBytes, (long)Math.Max(value, _rules.FileEnd));
         }
     }
 

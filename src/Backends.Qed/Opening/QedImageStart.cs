@@ -23,10 +23,10 @@ internal sealed record QedImageStart
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>
-    /// Read-write openings: L1 indices, ascending, whose entry is no offset of a table inside the file. Their ranges fail for as long as the image is
-    /// open, also when the file has grown past the place that the entry names.
+    /// Read-write openings: no cluster may be handed out behind this, because an L1 entry names that place already, beyond the end of the file.
+    /// What was written there would later be taken for the table.
     /// </summary>
-    public IReadOnlyList<int> DamagedL1Entries { get; init; } = [];
+    public long GrowthLimitBytes { get; init; } = long.MaxValue;
 
     public bool IsReadOnly => (Options.Flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0;
 }

@@ -68,7 +68,7 @@ internal static class QedOpener
             throw ImageException.NotSupported("writing to an image that was not closed cleanly (NEED_CHECK) without checking it first", storage.Name);
         }
 
-        IReadOnlyList<int> damaged = [];
+        long growthLimit = long.MaxValue;
         bool isFenced = WarnOfFence(storage, warnings);
         if (header.NeedsCheck || isFenced)
         {
@@ -85,17 +85,19 @@ internal static class QedOpener
         }
         else
         {
-            damaged = await new L1Examination(storage, header, start.FileLengthBytes).RunAsync<TIo>(cancellationToken).ConfigureAwait(false);
-            if (damaged.Count > 0)
+            L1Examination examination = new(storage, header, start.FileLengthBytes);
+            await examination.RunAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            growthLimit = examination.GrowthLimitBytes;
+            if (examination.Warning is { } warning)
             {
-                warnings.Add($"{damaged.Count} L1 entries name no place inside the file (the first: entry {damaged[0]}); their ranges fail. To repair: qedvd check -r all FILE");
+                warnings.Add(warning);
             }
         }
 
         return start with
         {
             Header = await SettleHeaderAsync<TIo>(storage, header, cancellationToken).ConfigureAwait(false),
-            DamagedL1Entries = damaged,
+            GrowthLimitBytes = growthLimit,
         };
     }
 

@@ -83,7 +83,6 @@ public sealed class QedOpenerTests
         QedImageStart start = Open(image);
 
         Assert.Empty(start.Warnings);
-        Assert.Empty(start.DamagedL1Entries);
         Assert.Equal(0, image.File.CountOfChanges());
     }
 
@@ -189,14 +188,37 @@ public sealed class QedOpenerTests
     [InlineData(4096UL * 7)]
     [InlineData(1UL << 40)]
     [InlineData(ulong.MaxValue - 4095)]
-    public void OpenForWriting_L1EntryThatNamesNoPlaceInTheFile_IsHandedOn_WithAWarning(ulong value)
+    public void OpenForWriting_L1EntryThatNamesNoPlaceInTheFile_IsAWarning(ulong value)
     {
         ImageBytes image = new ImageBytes().AddUsualTable().SetL1(9, value).SetL1(1000, 3);
 
         QedImageStart start = Open(image);
 
-        Assert.Equal([9, 1000], start.DamagedL1Entries);
+        Assert.Equal(value is > 4097 and <= long.MaxValue ? Math.Max((long)value, 8 * 4096) : long.MaxValue, start.GrowthLimitBytes);
         Assert.Contains(start.Warnings, warning => warning.Contains("2 L1 entries", StringComparison.Ordinal) && warning.Contains("entry 9)", StringComparison.Ordinal));
+    }
+
+    /// <summary>Otherwise the next session would take guest data for a table.</summary>
+    [Fact]
+    public void Write_IntoAnImageWithAnL1EntryBeyondTheEnd_NeverGrowsPastIt()
+    {
+        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(0, 0).SetL1(1, 4096 * 3).SetL1(0, 4096 * 12);
+        image.SetHeader(header => header with { ImageSize = 1UL << 30 });
+        long perTable = 1024 * 4096;
+        byte[] data = new byte[4096];
+        using IDiskImage disk = new QedBackend().Open(image.File.Open(), new ImageOpenOptions());
+
+        for (int i = 0; i < 4; i++)
+        {
+            disk.Write(perTable + ((10 + i) * 4096), data);
+        }
+
+        ImageException error = Assert.Throws<ImageException>(() => disk.Write(perTable + (20 * 4096), data));
+        Assert.Equal(ImageErrorKind.Corrupt, error.Kind);
+        Assert.Contains("a damaged L1 entry names 49152", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ImageException>(() => disk.Read(0, data));
+        disk.Flush();
+        Assert.Equal(12 * 4096, image.File.LengthBytes);
     }
 
     [Theory]
@@ -228,7 +250,7 @@ public sealed class QedOpenerTests
     {
         ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12).SetL1(3, 4096 * 10).SetL1(4, 4096 * 8);
 
-        Assert.Empty(Open(image).DamagedL1Entries);
+        Assert.Empty(Open(image).Warnings);
     }
 
     [Fact]
