@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
 using System.Runtime.CompilerServices;
 using QedVd.TestKit;
 
@@ -54,6 +58,31 @@ public abstract class PluginLoaderTests
         BackendCatalog catalog = CreateCatalog();
 
         PluginReport report = catalog.LoadFile(TestPluginFiles.PathOf("OwnContract"));
+
+        Assert.Null(report.Reason);
+        Assert.Single(AppDomain.CurrentDomain.GetAssemblies(), assembly => assembly.GetName().Name == "QedVd.Abstractions");
+    }
+
+    [Fact]
+    public void LoadFile_PluginCompiledAgainstALaterBuildOfTheContract_GetsTheHostsCopy()
+    {
+        // The same contract in a later package: only the version of the reference differs.
+        byte[] bytes = TestPluginFiles.ReadAllBytes("OwnContract");
+        int row;
+        using (var image = new PEReader([.. bytes]))
+        {
+            MetadataReader reader = image.GetMetadataReader();
+            AssemblyReferenceHandle contract = reader.AssemblyReferences.Single(handle => reader.GetString(reader.GetAssemblyReference(handle).Name) == "QedVd.Abstractions");
+            row = image.PEHeaders.MetadataStartOffset + reader.GetTableMetadataOffset(TableIndex.AssemblyRef)
+                + ((MetadataTokens.GetRowNumber(contract) - 1) * reader.GetTableRowSize(TableIndex.AssemblyRef));
+        }
+
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(row), 99);
+        using var folder = new PluginFolder();
+        string plugin = folder.Add("OwnContract");
+        File.WriteAllBytes(plugin, bytes);
+
+        PluginReport report = CreateCatalog().LoadFile(plugin);
 
         Assert.Null(report.Reason);
         Assert.Single(AppDomain.CurrentDomain.GetAssemblies(), assembly => assembly.GetName().Name == "QedVd.Abstractions");
