@@ -63,6 +63,14 @@ internal static class StorageHelper
                 }
 
                 break;
+            case "warning":
+                using (var storage = FileStorage.Open(file))
+                {
+                    Console.WriteLine(storage.Facts.HasFlag(StorageFacts.HasImageLocks));
+                    Console.WriteLine(storage.LockWarning);
+                }
+
+                break;
             case "race":
                 Race(file);
                 break;
@@ -73,11 +81,19 @@ internal static class StorageHelper
                 Fill(file);
                 break;
             case "pending":
-                using (var pending = PendingFile.Create(file, new PendingFileOptions { UseTemporaryName = true }))
+            case "pending-portable":
+                using (var pending = PendingFile.Create(file, new PendingFileOptions { UseTemporaryName = true, UsePortableForm = action != "pending" }))
                 {
                     pending.Storage.Write(0, new byte[10_000]);
                     Console.WriteLine("written");
                     Console.In.ReadLine();
+                }
+
+                break;
+            case "publish":
+                using (var pending = PendingFile.Create(file, new PendingFileOptions { UseTemporaryName = true }))
+                {
+                    pending.Publish();
                 }
 
                 break;

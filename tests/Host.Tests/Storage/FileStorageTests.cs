@@ -1,0 +1,100 @@
+namespace QedVd.Host.Tests.Storage;
+
+/// <summary>What only files have: room, copies inside the kernel, the facts of a file system.</summary>
+public sealed class FileStorageTests : IDisposable
+{
+    private readonly TempFolder _folder = new(AppContext.BaseDirectory);
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void CopyRange_BetweenFiles_CopiesInPlace_AndNotWhatItCannot()
+    {
+        byte[] data = new byte[300_000];
+        new Random(3).NextBytes(data);
+        using var source = FileStorage.Open(_folder.Create("source"));
+        using var target = FileStorage.Open(_folder.Create("target", 1000));
+        using var without = FileStorage.Open(_folder.Create("without"), new FileStorageOptions { DisabledFacts = StorageFacts.CanCopyRange });
+        using var memory = new MemoryStorage();
+        source.Write(0, data);
+
+        long copied = source.CopyRange(100, target, 5000, 250_000);
+
+        // The kernel may refuse between two files, but what it says it has copied is there.
+        byte[] back = new byte[copied];
+        Assert.Equal(copied, target.Read(5000, back));
+        Assert.Equal(data.AsSpan(100, (int)copied).ToArray(), back);
+        Assert.Equal(0, source.CopyRange(400_000, target, 0, 1000));
+        Assert.Equal(0, source.CopyRange(0, without, 0, 1000));
+        Assert.Equal(0, source.CopyRange(0, memory, 0, 1000));
+    }
+
+    [Fact]
+    public void CopyRange_IntoAReadOnlyFile_IsRefused()
+    {
+        using var source = FileStorage.Open(_folder.Create("source", 1000));
+        using var target = FileStorage.Open(_folder.Create("target", 1000), new FileStorageOptions { ReadOnly = true });
+
+        Assert.Equal(ImageErrorKind.ReadOnly, Assert.Throws<ImageException>(() => source.CopyRange(0, target, 0, 10)).Kind);
+    }
+
+    [Fact]
+    public void Allocate_TakesRoom_AndPunchHole_GivesItBack()
+    {
+        using var storage = FileStorage.Open(_folder.Create("file"));
+        storage.Allocate(0, 1 << 20);
+        Assert.True(storage.GetAllocatedBytes() >= 1 << 20);
+        storage.Write(0, new byte[1 << 20]);
+        storage.Barrier();
+        if (storage.Facts.HasFlag(StorageFacts.CanPunchHoles))
+        {
+            storage.PunchHole(0, 1 << 20);
+
+            Assert.True(storage.GetAllocatedBytes() < 64 << 10, $"{storage.GetAllocatedBytes()} bytes are still taken.");
+            Assert.Equal(new StorageExtent(1 << 20, IsHole: true), storage.GetExtent(0));
+        }
+    }
+
+    [Fact]
+    public void DisabledFacts_AreNotStated()
+    {
+        string path = _folder.Create("file");
+        StorageFacts all;
+        using (var storage = FileStorage.Open(path))
+        {
+            all = storage.Facts;
+            Assert.True(all.HasFlag(StorageFacts.CanSetLength | StorageFacts.HasImageLocks));
+        }
+
+        foreach (StorageFacts fact in Enum.GetValues<StorageFacts>())
+        {
+            using var storage = FileStorage.Open(path, new FileStorageOptions { DisabledFacts = fact });
+            Assert.Equal(all & ~fact, storage.Facts);
+        }
+    }
+
+    [Fact]
+    public void Tmpfs_StatesThatUnwrittenBytesReadZero()
+    {
+        Assert.SkipUnless(Directory.Exists("/dev/shm"), "There is no /dev/shm.");
+        using var folder = new TempFolder("/dev/shm");
+        using var storage = FileStorage.Open(folder.Create("file"));
+
+        Assert.True(storage.Facts.HasFlag(StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles));
+    }
+
+    [Fact]
+    public void Errors_NameFileOperationAndOffset()
+    {
+        using var storage = FileStorage.Open(_folder.Create("file"));
+
+        ImageException error = Assert.Throws<ImageException>(() => storage.Write(long.MaxValue - 10, new byte[5]));
+
+        Assert.Equal(_folder["file"], error.Path);
+        Assert.Equal("write", error.Operation);
+        Assert.Equal(long.MaxValue - 10, error.OffsetBytes);
+        Assert.Contains("9223372036854775797", error.Message, StringComparison.Ordinal);
+        Assert.Contains(_folder["file"], error.Message, StringComparison.Ordinal);
+        Assert.IsType<IOException>(error.InnerException);
+    }
+}
