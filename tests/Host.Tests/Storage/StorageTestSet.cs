@@ -85,7 +85,7 @@ public abstract class StorageTestSet
 
         byte[] back = await ReadAll(storage, asynchronous, 0, 50_000);
         Assert.Equal(data[..10_001], back[..10_001]);
-        ShouldBeZero(back[10_001..]);
+        ShouldBeZero(back.AsSpan(10_001));
     }
 
     [Theory, MemberData(nameof(BothForms))]
@@ -127,7 +127,7 @@ public abstract class StorageTestSet
         Assert.Equal(708_192, storage.GetLength());
         byte[] back = await ReadAll(storage, asynchronous, 0, 708_192);
         Assert.Equal(data, back[..8192]);
-        ShouldBeZero(back[8192..]);
+        ShouldBeZero(back.AsSpan(8192));
     }
 
     [Theory, MemberData(nameof(BothForms))]
