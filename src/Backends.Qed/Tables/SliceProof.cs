@@ -43,8 +43,15 @@ internal sealed class SliceProof(QedHeader header, KnownTables tables, ClusterAl
     public string Describe(long key, ulong raw)
     {
         QedReferenceRules rules = RulesFor(key);
-        QedReferenceProblem problem = Judge(SliceKey.IsL1(key), raw, rules);
-        return problem == QedReferenceProblem.None ? "inside a table, or beyond the end that the file had when it was opened" : rules.Describe(problem);
+        QedReferenceProblem problem = SliceKey.IsL1(key) ? rules.CheckTable(raw) : rules.CheckCluster(raw);
+        if (problem != QedReferenceProblem.None)
+        {
+            return rules.Describe(problem);
+        }
+
+        return !SliceKey.IsL1(key) && tables.ContainsCluster((long)raw)
+            ? "inside an L2 table"
+            : $"beyond {allocator.OpenedEnd}, where the file ended when it was opened";
     }
 
     private QedReferenceRules RulesFor(long key) =>
