@@ -47,19 +47,12 @@ internal sealed class ImageOpener(BackendCatalog backends, TablePool tables, Tim
 
     private string[] WarningsOf(IImageStorage storage)
     {
-        List<string> warnings = [];
-        if (storage is FileStorage { LockWarning: { } unlocked })
-        {
-            warnings.Add(unlocked);
-        }
-
         if (storage.EarlierFence is { } fence)
         {
-            string text = $"making this file durable failed at {fence.TimestampUtc:u} ({DisplayText.Escape(fence.Message)}); what was written after the last flush before that is undefined";
-            warnings.Add(text);
-            logger.LogWarning("{Path}: {Warning}", storage.Name, text);
+            // For people the backend says it, among its own warnings.
+            logger.LogWarning("{Path}: a barrier failed on this file at {Time}: {Message}", storage.Name, fence.TimestampUtc, fence.Message);
         }
 
-        return [.. warnings];
+        return storage is FileStorage { LockWarning: { } unlocked } ? [unlocked] : [];
     }
 }

@@ -117,24 +117,33 @@ public sealed partial class VirtualDisk
     {
         await top.Image.FlushAsync(cancellationToken).ConfigureAwait(false);
         ImageOpenFlags flags = top.Image.OpenFlags;
-        bool canSetFlags = (top.Image.Capabilities & ImageCapabilities.SetOpenFlags) != 0;
-        if (canSetFlags)
-        {
-            await top.Image.SetOpenFlagsAsync(flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
-        }
-
+        bool isFrozen = await TrySetFlagsAsync(top.Image, flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
         try
         {
             (top.Storage as FileStorage)?.ChangeAccess(readOnly: true);
         }
         catch
         {
-            if (canSetFlags)
+            if (isFrozen)
             {
                 await top.Image.SetOpenFlagsAsync(flags, CancellationToken.None).ConfigureAwait(false);
             }
 
             throw;
+        }
+    }
+
+    // A format that cannot change its flags stays as it is: nothing but the host writes to it, and the host does so no more.
+    private static async ValueTask<bool> TrySetFlagsAsync(IDiskImage image, ImageOpenFlags flags, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await image.SetOpenFlagsAsync(flags, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.NotSupported)
+        {
+            return false;
         }
     }
 
