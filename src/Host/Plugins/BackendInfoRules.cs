@@ -19,7 +19,7 @@ internal static partial class BackendInfoRules
             throw new PluginRefusedException($"the backend '{typeName}' gives no description (Info is null).");
         }
 
-        Require(info.Id is not null && Id().IsMatch(info.Id), typeName, "Info.Id", info.Id, "1 to 32 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
+        Require(info.Id is not null && Id().IsMatch(info.Id), typeName, "Info.Id", info.Id, "1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first");
         Require(IsLine(info.DisplayName, MaxNameChars) && info.DisplayName.Trim().Length > 0, typeName, "Info.DisplayName", info.DisplayName, $"one line of 1 to {MaxNameChars} characters");
         Require((info.Capabilities & ~AllCapabilities) == 0, typeName, "Info.Capabilities", info.Capabilities.ToString(), "capabilities that the contract names");
         Require(info.ProbeBytes >= 0, typeName, "Info.ProbeBytes", info.ProbeBytes.ToString(System.Globalization.CultureInfo.InvariantCulture), "0 or more");
@@ -74,7 +74,7 @@ internal static partial class BackendInfoRules
     private static PluginRefusedException Refuse(string typeName, string field, string value, string rule) =>
         new($"the backend '{typeName}' describes itself wrongly: {field} is {value}; allowed: {rule}.");
 
-    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{0,31}\\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("^[a-z][a-z0-9._-]{0,31}\\z", RegexOptions.CultureInvariant)]
     private static partial Regex Id();
 
     [GeneratedRegex("^\\.[a-z0-9._-]{1,15}\\z", RegexOptions.CultureInvariant)]

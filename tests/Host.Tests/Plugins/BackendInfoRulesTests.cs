@@ -6,9 +6,10 @@ public sealed class BackendInfoRulesTests
 
     public static TheoryData<string, BackendInfo> Wrong => new()
     {
-        { "Info.Id is 'QED'; allowed: 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter or digit first.", s_good with { Id = "QED" } },
+        { "Info.Id is 'QED'; allowed: 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first.", s_good with { Id = "QED" } },
         { "Info.Id is ''; allowed:", s_good with { Id = "" } },
         { "Info.Id is null; allowed:", s_good with { Id = null! } },
+        { "Info.Id is '2img'; allowed:", s_good with { Id = "2img" } },
         { "Info.Id is 'a/b'; allowed:", s_good with { Id = "a/b" } },
         { "Info.Id is '.hidden'; allowed:", s_good with { Id = ".hidden" } },
         { "Info.Id is 'qed'; allowed:", s_good with { Id = "qed\n" } },

@@ -143,7 +143,7 @@ public abstract class PluginLoaderTests
     [InlineData("ThrowingModule", "it failed in the static initialisation of '<Module>' (NotSupportedException: not on a Sunday).")]
     [InlineData("ThrowingInfo", "it failed in the Info of 'QedVd.TestPlugins.ThrowingInfoBackend' (InvalidOperationException: who knows).")]
     [InlineData("NullInfo", "the backend 'QedVd.TestPlugins.NullInfoBackend' gives no description (Info is null).")]
-    [InlineData("LyingInfo", "the backend 'QedVd.TestPlugins.LyingInfoBackend' describes itself wrongly: Info.Id is '../QED [31m'; allowed: 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter or digit first.")]
+    [InlineData("LyingInfo", "the backend 'QedVd.TestPlugins.LyingInfoBackend' describes itself wrongly: Info.Id is '../QED [31m'; allowed: 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first.")]
     public void LoadFile_PluginThatFails_IsRefusedWithItsReason_AndTheNextOneLoads(string plugin, string reason)
     {
         BackendCatalog catalog = CreateCatalog();
