@@ -50,7 +50,7 @@ internal static partial class BackendInfoRules
         HashSet<string> names = [];
         foreach (OptionDescriptor? option in copy)
         {
-            Require(option is not null, typeName, "Info.Options", "null", "no null in it");
+            Require(option is not null, typeName, "Info.Options", value: null, "no null in it");
             Require(option!.Name is not null && OptionName().IsMatch(option.Name), typeName, "the name of an option", option.Name, "1 to 64 of a-z, 0-9, '_' and '-', a letter first");
             Require(names.Add(option.Name!), typeName, "the name of an option", option.Name, "each name once");
             Require(Enum.IsDefined(option.Kind), typeName, $"the kind of option '{option.Name}'", option.Kind.ToString(), "a kind that the contract names");
