@@ -58,7 +58,7 @@ internal sealed partial class QedImage : DiskImageBase
     /// <inheritdoc/>
     public override ImageCapabilities Capabilities => IsReadOnly
         ? Start.Backend.Capabilities & ~(ImageCapabilities.Write | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes)
-        : Start.Backend.Capabilities;
+        : CanPunchHoles ? Start.Backend.Capabilities : Start.Backend.Capabilities & ~ImageCapabilities.Discard;
 
     /// <inheritdoc/>
     public override ImageFlags Flags =>

@@ -31,9 +31,14 @@ public abstract partial class BackendConformance
         Assert.Equal(new ReadResult(ExtentKind.Free, unit), await io.ReadAsync(image, unit, new byte[unit]));
         Assert.Equal(WriteResult.Free(unit, unit, block - (2 * unit)), await io.WriteAsync(image, unit, data.AsMemory(0, unit)));
         Assert.Equal(WriteResult.Free(unit, 0, block - unit), await io.WriteZeroesAsync(image, 0, unit));
-        WriteResult tail = await io.WriteAsync(image, image.VirtualSizeBytes - unit, data.AsMemory(0, unit));
-        long end = (image.VirtualSizeBytes + block - 1) / block * block;
-        Assert.Equal(WriteResult.Free(unit, (image.VirtualSizeBytes - unit) % block, end - image.VirtualSizeBytes), tail);
+        long pre = (image.VirtualSizeBytes - unit) % block;
+        if (pre > 0)
+        {
+            // The post amount reaches beyond the disk's end. (A write of all that the disk has of its last block may count as a whole one.)
+            WriteResult tail = await io.WriteAsync(image, image.VirtualSizeBytes - unit, data.AsMemory(0, unit));
+            Assert.Equal(WriteResult.Free(unit, pre, block - pre - unit), tail);
+        }
+
         Assert.Equal(hash, file.ComputeHash());
         Assert.Equal(ExtentKind.Free, image.Map(0, image.VirtualSizeBytes).Kind);
     }
@@ -140,11 +145,11 @@ public abstract partial class BackendConformance
             return;
         }
 
-        using IDiskImage image = Open(NewFile(withParent: true));
+        using IDiskImage image = Open(NewFileOfBlocks(5, withParent: true));
         var io = new ImageIo(isAsync);
         long unit = Units(image, 1);
         long block = image.Limits.BlockBytes;
-        if (block < 2 * unit || image.VirtualSizeBytes < 4 * block)
+        if (block < 2 * unit)
         {
             return;
         }

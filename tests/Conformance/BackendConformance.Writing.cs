@@ -211,11 +211,12 @@ public abstract partial class BackendConformance
             return;
         }
 
+        SimulatedFile sound = NewFileOfBlocks(4);
         foreach (StorageOperationKind kind in new[] { StorageOperationKind.Write, StorageOperationKind.SetLength, StorageOperationKind.Allocate })
         {
             for (int nth = 1; nth <= 4; nth++)
             {
-                SimulatedFile file = NewFile();
+                SimulatedFile file = sound.Copy();
                 using IDiskImage image = Open(file);
                 long block = Math.Max(image.Limits.BlockBytes, Units(image, 8));
                 byte[] expected = new byte[image.VirtualSizeBytes];

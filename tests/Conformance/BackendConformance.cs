@@ -58,6 +58,14 @@ public abstract partial class BackendConformance
 
     private SimulatedFile NewFile(bool withParent = false) => CreateFile(DiskBytes, withParent ? new ParentReference("parent") : null);
 
+    /// <summary>A disk of a few blocks and a part of one, whatever the size of a block.</summary>
+    private SimulatedFile NewFileOfBlocks(int blocks, bool withParent = false)
+    {
+        using IDiskImage probe = Open(NewFile());
+        long sizeBytes = Math.Max(DiskBytes, (blocks * Math.Max(probe.Limits.BlockBytes, Units(probe, 8))) + 1536);
+        return CreateFile(sizeBytes, withParent ? new ParentReference("parent") : null);
+    }
+
     private IDiskImage Open(SimulatedFile file, ImageOpenFlags flags = ImageOpenFlags.None)
     {
         SimulatedStorage storage = file.Open((flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0);
