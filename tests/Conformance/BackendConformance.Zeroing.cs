@@ -110,6 +110,25 @@ public abstract partial class BackendConformance
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task WriteZeroes_AsTheOnlyChange_LeavesNothingBehind(bool isAsync)
+    {
+        if (!CanWrite || !Backend.Info.Capabilities.HasFlag(ImageCapabilities.Check))
+        {
+            return;
+        }
+
+        SimulatedFile file = NewFile(CanHaveParent);
+        IDiskImage image = Open(file);
+        await Disk(image, isAsync).WriteZeroesAsync(0, image.VirtualSizeBytes);
+        await new ImageIo(isAsync).CloseAsync(image);
+        using SimulatedStorage storage = file.Open();
+        CheckReport report = await Backend.CheckAsync(storage, new CheckOptions());
+        Assert.True(report.IsClean, string.Join('\n', report.Findings));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task Discard_LeavesWhatWasThere_OrZeros_ForGood(bool isAsync)
     {
         if (!CanWrite)

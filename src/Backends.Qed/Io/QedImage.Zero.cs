@@ -134,6 +134,8 @@ internal sealed partial class QedImage
 
         try
         {
+            // The marker may need a table, and that is an allocation like any other.
+            await _allocator.SettleAsync<TIo>(cancellationToken).ConfigureAwait(false);
             int l1Index = _map.L1IndexOf(offset);
             long table = await EnsureTableAsync<TIo>(l1Index, cancellationToken).ConfigureAwait(false);
             SlicePlace place = new(SliceKey.ForCluster(first), _map.L2SliceOffset(table, first), l1Index);
