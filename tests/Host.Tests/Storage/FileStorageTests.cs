@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Host.Tests.Storage;
 
 /// <summary>What only files have: room, copies inside the kernel, the facts of a file system.</summary>
@@ -81,6 +83,26 @@ public sealed class FileStorageTests : IDisposable
         using var storage = FileStorage.Open(folder.Create("file"));
 
         Assert.True(storage.Facts.HasFlag(StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles));
+    }
+
+    [Fact]
+    public async Task Overlayfs_PromisesNothingAboutUnwrittenBytes()
+    {
+        // In a namespace of its own; where that is forbidden, the folder is on the disk and the rest of the test still holds.
+        Directory.CreateDirectory(_folder["lower"]);
+        Directory.CreateDirectory(_folder["top"]);
+        _folder.Create("lower/file", 10);
+        _folder.Create("top/file", 10);
+        string mount = $"mkdir '{_folder["over"]}/u' '{_folder["over"]}/w' && mount -t overlay overlay -o 'lowerdir={_folder["lower"]},upperdir={_folder["over"]}/u,workdir={_folder["over"]}/w' '{_folder["top"]}'";
+        Directory.CreateDirectory(_folder["over"]);
+
+        string[] lines = await StorageHelper.RunAsync("facts", _folder["top/file"], Peers.Require("unshare"), "-rm", Peers.Require("sh"), "-c", $"mount -t tmpfs tmpfs '{_folder["over"]}' && {mount} && echo overlay; exec \"$0\"");
+
+        bool isOverlay = lines[0] == "overlay";
+        Assert.Equal(isOverlay, !lines[^2].Contains(nameof(StorageFacts.NeverWrittenReadsZero), StringComparison.Ordinal));
+        Assert.Contains(nameof(StorageFacts.HasImageLocks), lines[^2], StringComparison.Ordinal);
+        Assert.Equal("100000", lines[^1]);
+        TestContext.Current.SendDiagnosticMessage(string.Join(' ', lines));
     }
 
     [Fact]

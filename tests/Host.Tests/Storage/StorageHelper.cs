@@ -63,6 +63,21 @@ internal static class StorageHelper
                 }
 
                 break;
+            case "facts":
+                using (var storage = FileStorage.Open(file))
+                {
+                    storage.Write(0, new byte[100_000]);
+                    storage.Barrier();
+                    Console.WriteLine(storage.Facts);
+                    if (storage.Facts.HasFlag(StorageFacts.CanPunchHoles))
+                    {
+                        storage.PunchHole(0, 65536);
+                    }
+
+                    Console.WriteLine(storage.GetLength());
+                }
+
+                break;
             case "warning":
                 using (var storage = FileStorage.Open(file))
                 {

@@ -44,7 +44,7 @@ internal static class LinuxOpen
             }
 
             ThrowUnlessUsable(stat, path, options);
-            return new LinuxFile(path, handle, stat, LinuxVolume.Of(handle, stat), options);
+            return new LinuxFile(path, handle, stat, LinuxVolume.Of(handle, stat, options.ReadOnly), options);
         }
         catch
         {

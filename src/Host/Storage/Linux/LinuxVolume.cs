@@ -22,7 +22,7 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
         return LinuxNative.FStatFs(file, result) == 0 ? result[0] & 0xFFFFFFFF : 0;
     }
 
-    public static LinuxVolume Of(SafeFileHandle file, in LinuxStatx stat)
+    public static LinuxVolume Of(SafeFileHandle file, in LinuxStatx stat, bool readOnly)
     {
         if (!stat.IsRegular)
         {
@@ -39,10 +39,18 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
             MagicTmpfs => new LinuxVolume(Local | StorageFacts.NeverWrittenReadsZero, DataFlushCoversLength: true),
 
             // The file system below an overlay can be any, and its path may not be visible from here: calls are passed through, no promise is.
-            MagicOverlay => new LinuxVolume(Local, DataFlushCoversLength: false),
+            MagicOverlay => new LinuxVolume(!readOnly && CanPunch(file, stat) ? Local : Local & ~StorageFacts.CanPunchHoles, DataFlushCoversLength: false),
             MagicF2fs => new LinuxVolume(Local, DataFlushCoversLength: false),
             _ => new LinuxVolume(StorageFacts.CanSetLength | StorageFacts.CanCopyRange, DataFlushCoversLength: false),
         };
+    }
+
+    /// <summary>Asks by punching where there is nothing: beyond the end, which stays where it is.</summary>
+    private static bool CanPunch(SafeFileHandle file, in LinuxStatx stat)
+    {
+        const long Step = 1 << 20;
+        long beyond = ((long)stat.SizeBytes / Step * Step) + Step;
+        return LinuxNative.FAllocate(file, LinuxNative.FALLOC_FL_PUNCH_HOLE | LinuxNative.FALLOC_FL_KEEP_SIZE, beyond, Step) == 0;
     }
 
     /// <summary>
