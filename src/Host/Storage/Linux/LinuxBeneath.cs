@@ -16,12 +16,11 @@ internal static unsafe class LinuxBeneath
 
     public static SafeFileHandle Open(string root, string path, int flags, bool walk)
     {
-        var options = new FileStorageOptions { BeneathRoot = root, ReadOnly = (flags & O_RDWR) == 0 };
         string remainder = RemainderOf(root, path);
         int folder = OpenAt(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
         if (folder < 0)
         {
-            throw LinuxOpen.OpenFailed(LastError, root, options);
+            throw OpenErrors.From(LastError, root, readOnly: true);
         }
 
         using var start = new SafeFileHandle(folder, ownsHandle: true);
@@ -32,7 +31,7 @@ internal static unsafe class LinuxBeneath
             result = new Walker(start, flags).Run(remainder);
         }
 
-        return result >= 0 ? new SafeFileHandle(result, ownsHandle: true) : throw LinuxOpen.OpenFailed(-result, path, options);
+        return result >= 0 ? new SafeFileHandle(result, ownsHandle: true) : throw OpenErrors.From(-result, path, (flags & O_RDWR) == 0, root);
     }
 
     /// <summary>The descriptor, or the negated error.</summary>
@@ -77,7 +76,7 @@ internal static unsafe class LinuxBeneath
         string prefix = root.EndsWith('/') ? root : root + "/";
         return path.StartsWith(prefix, StringComparison.Ordinal)
             ? path[prefix.Length..].TrimStart('/')
-            : throw LinuxOpen.OpenFailed(Errno.EXDEV, path, new FileStorageOptions { BeneathRoot = root });
+            : throw OpenErrors.From(Errno.EXDEV, path, readOnly: true, root);
     }
 
     /// <summary>What the kernel does in openat2, one component at a time: every folder on the way is held open, so ".." is the one we came from.</summary>

@@ -23,7 +23,7 @@ internal static class LinuxOpen
             {
                 if (LastError is var errno && errno != Errno.EINTR)
                 {
-                    throw OpenFailed(errno, path, options);
+                    throw Failed(errno, path, options);
                 }
             }
 
@@ -66,32 +66,11 @@ internal static class LinuxOpen
 
         return descriptor >= 0
             ? new SafeFileHandle(descriptor, ownsHandle: true)
-            : throw OpenFailed(LastError, path, new FileStorageOptions { ReadOnly = readOnly });
+            : throw Failed(LastError, path, new FileStorageOptions { ReadOnly = readOnly });
     }
 
-    /// <summary>What an error of open means for somebody who wanted an image.</summary>
-    public static ImageException OpenFailed(int errno, string path, FileStorageOptions options)
-    {
-        (ImageErrorKind kind, string text) = errno switch
-        {
-            Errno.ENOENT => (ImageErrorKind.NotFound, "the file does not exist; check the name"),
-            Errno.ENOTDIR => (ImageErrorKind.NotFound, "a part of the path before the last is not a folder; check the name"),
-            Errno.EISDIR => (ImageErrorKind.RefusedByPolicy, "it is a folder, not a regular file; name an image file"),
-            Errno.ENXIO or Errno.ENODEV => (ImageErrorKind.RefusedByPolicy, "it is a socket, or a device that is not there, not a regular file; name an image file"),
-            Errno.EXDEV => (ImageErrorKind.RefusedByPolicy, $"the path leaves the folder '{StorageErrors.Printable(options.BeneathRoot ?? "")}'; allow the folder that holds the file"),
-            Errno.EROFS => (ImageErrorKind.ReadOnly, "its volume is mounted read-only; open it read-only"),
-            Errno.EACCES or Errno.EPERM when !options.ReadOnly && MayRead(path, options) => (ImageErrorKind.ReadOnly, "the file may be read but not written; open it read-only, or give yourself the right to write"),
-            Errno.EACCES or Errno.EPERM => (ImageErrorKind.Io, $"no permission to {(options.ReadOnly ? "read" : "read and write")} it; look at the rights of the file and its folders"),
-            Errno.ETXTBSY or Errno.EBUSY => (ImageErrorKind.InUse, "the system uses it (as a running program, swap or a mounted volume)"),
-            Errno.EMFILE or Errno.ENFILE => (ImageErrorKind.Io, "too many files are open; raise the limit (ulimit -n) or close some"),
-            _ when errno == Errno.EAGAIN => (ImageErrorKind.InUse, "another process holds a lease on it; try again"),
-            _ when errno == Errno.ELOOP && options.BeneathRoot is not null => (ImageErrorKind.RefusedByPolicy, "its symbolic links form a loop, or one of them is not an ordinary link"),
-            _ when errno == Errno.ELOOP => (ImageErrorKind.NotFound, "its symbolic links form a loop; check where they lead"),
-            _ when errno == Errno.ENAMETOOLONG => (ImageErrorKind.InvalidArgument, "the name is too long for the file system"),
-            _ => (ImageErrorKind.Io, StorageErrors.Text(errno)),
-        };
-        return new ImageException(kind, $"{StorageErrors.Printable(path)}: cannot open: {text}.", path, "open", null, StorageErrors.SystemError(errno));
-    }
+    private static ImageException Failed(int errno, string path, FileStorageOptions options) =>
+        OpenErrors.From(errno, path, options.ReadOnly, options.BeneathRoot, mayRead: !options.ReadOnly && errno is Errno.EACCES or Errno.EPERM && MayRead(path, options));
 
     private static void ThrowUnlessUsable(in LinuxStatx stat, string path, FileStorageOptions options)
     {

@@ -180,7 +180,7 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         }
         catch (IOException)
         {
-            throw LinuxOpen.OpenFailed(Errno.ELOOP, path, new FileStorageOptions());
+            throw OpenErrors.From(Errno.ELOOP, path, readOnly: true);
         }
     }
 }

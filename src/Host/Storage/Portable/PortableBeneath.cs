@@ -38,7 +38,7 @@ internal static class PortableBeneath
             }
             else if (++links > MaxLinks)
             {
-                throw LinuxOpen.OpenFailed(Errno.ELOOP, path, new FileStorageOptions { BeneathRoot = root });
+                throw OpenErrors.From(Errno.ELOOP, path, readOnly: true, root);
             }
             else
             {
@@ -49,7 +49,7 @@ internal static class PortableBeneath
         return Path.Combine([root, .. resolved]);
     }
 
-    private static ImageException Refused(string root, string path) => LinuxOpen.OpenFailed(Errno.EXDEV, path, new FileStorageOptions { BeneathRoot = root });
+    private static ImageException Refused(string root, string path) => OpenErrors.From(Errno.EXDEV, path, readOnly: true, root);
 
     private static string RemainderOf(string root, string path)
     {

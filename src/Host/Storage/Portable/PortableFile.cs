@@ -228,7 +228,7 @@ internal sealed class PortableFile : HostFile
             {
                 if (Marshal.GetLastPInvokeError() is var errno && errno != Errno.EINTR)
                 {
-                    throw LinuxOpen.OpenFailed(errno, path, new FileStorageOptions { ReadOnly = true });
+                    throw OpenErrors.From(errno, path, readOnly, mayRead: !readOnly && errno is Errno.EACCES or Errno.EPERM && MayRead(path));
                 }
             }
 
@@ -237,7 +237,7 @@ internal sealed class PortableFile : HostFile
 
         if (Directory.Exists(path))
         {
-            throw LinuxOpen.OpenFailed(Errno.EISDIR, path, new FileStorageOptions());
+            throw OpenErrors.From(Errno.EISDIR, path, readOnly: true);
         }
 
         // A reader that shares only reading keeps writers out, and fails where one is; a writer leaves room for readers that share everything.
@@ -252,6 +252,13 @@ internal sealed class PortableFile : HostFile
         {
             throw StorageErrors.FromException(exception, path, "open");
         }
+    }
+
+    private static bool MayRead(string path)
+    {
+        int descriptor = PortableNative.Open(path, PortableNative.SafeOpenFlags);
+        new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
+        return descriptor >= 0;
     }
 
     private static StorageIdentity IdentityOf(SafeFileHandle handle, string path)
