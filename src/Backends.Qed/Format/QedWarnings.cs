@@ -52,4 +52,8 @@ internal static class QedWarnings
 
         return warnings;
     }
+
+    /// <summary>What a barrier that failed earlier means.</summary>
+    public static string Of(StorageFence fence) =>
+        $"a barrier on this file failed earlier ({fence.TimestampUtc:u}: {fence.Message.TrimEnd('.')}): what was written since the last good barrier is undefined";
 }

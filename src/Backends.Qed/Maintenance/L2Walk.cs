@@ -141,8 +141,7 @@ internal sealed class L2Walk
 
         for (int i = 0; i < count; i++)
         {
-            // The one that was just tried alone must not be tried twice: it is marked by somebody else.
-            if (count > 1 && _use.TryAddCluster(cluster + i))
+            if (_use.TryAddCluster(cluster + i))
             {
                 continue;
             }

@@ -100,6 +100,11 @@ internal sealed class QedChecker
             _tally.Add(new CheckFinding(CheckFindingKind.NeedsCheck, "the image was not closed cleanly: NEED_CHECK is set"));
         }
 
+        if (_storage.EarlierFence is { } fence)
+        {
+            _tally.Add(new CheckFinding(CheckFindingKind.Note, QedWarnings.Of(fence)));
+        }
+
         foreach (string warning in QedWarnings.Of(_header, _fileLengthBytes))
         {
             _tally.Add(new CheckFinding(CheckFindingKind.Note, warning));

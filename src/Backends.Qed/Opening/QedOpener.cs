@@ -137,7 +137,7 @@ internal static class QedOpener
             return false;
         }
 
-        warnings.Add($"a barrier on this file failed earlier ({fence.TimestampUtc:u}: {fence.Message}): what was written since the last good barrier is undefined");
+        warnings.Add(QedWarnings.Of(fence));
         return true;
     }
 }

@@ -101,6 +101,7 @@ public sealed class QedCreatorTests
     [InlineData("cluster_size", "-65536")]
     [InlineData("cluster_size", "64 k")]
     [InlineData("cluster_size", "9223372036854775807k")]
+    [InlineData("cluster_size", "18014398509482048k")] // 65536 in 64 bits
     [InlineData("cluster_size", "99999999999999999999")]
     [InlineData("cluster_size", "65537")]
     [InlineData("table_size", "4k")]

@@ -66,7 +66,7 @@ public sealed class QedHeaderTests
         QedHeader header = new HeaderBytes { TableSize = 1 }.Parse();
 
         Assert.Equal(512, header.Geometry.EntriesPerTable);
-        Assert.Contains(QedWarnings.Of(header, 8192), warning => warning.Contains("QEMU cannot open", StringComparison.Ordinal));
+        Assert.Equal(["clusters of 4096 bytes and tables of 1 cluster: legal, but QEMU cannot open such an image"], QedWarnings.Of(header, 8192));
     }
 
     [Fact]
@@ -141,16 +141,18 @@ public sealed class QedHeaderTests
     }
 
     [Theory]
-    [InlineData(0UL)]
-    [InlineData(2048UL)]
-    [InlineData(4097UL)]
-    [InlineData(1UL << 40)]
-    [InlineData(ulong.MaxValue - 4095)]
-    public void Parse_BadL1Offset_IsRejected(ulong offset)
+    [InlineData(0UL, "at or behind the end of the header area at 4096")]
+    [InlineData(2048UL, "multiples of the cluster size 4096")]
+    [InlineData(4096UL + 512, "multiples of the cluster size 4096")]
+    [InlineData(4096UL * 19, "ends inside the file, which has 81920 bytes")]
+    [InlineData(1UL << 40, "ends inside the file, which has 81920 bytes")]
+    [InlineData(ulong.MaxValue - 4095, "ends inside the file, which has 81920 bytes")]
+    public void Parse_BadL1Offset_IsRejected_WithTheReason(ulong offset, string reason)
     {
-        ImageException error = Rejects(new HeaderBytes { L1Offset = offset }, 3 * 4096);
+        ImageException error = Rejects(new HeaderBytes { L1Offset = offset }, 20 * 4096);
 
-        Assert.Contains($"l1_table_offset is {offset}", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"l1_table_offset is {offset}: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -199,6 +199,30 @@ public sealed class QedCheckerTests
     }
 
     [Fact]
+    public void Check_TablesAndDataInFrontOfAMovedL1_AreFine()
+    {
+        ImageBytes image = new(new HeaderBytes { L1Offset = 5 * 4096 });
+        image.SetL1(0, image.At(1)).SetL2(1, 0, image.At(3)).SetL2(1, 1, image.At(4));
+
+        Assert.True(Check(image).IsClean);
+    }
+
+    [Fact]
+    public void Check_LastPartOfACluster_CountsAsOne()
+    {
+        Assert.Equal(3, Check(new ImageBytes(new HeaderBytes { ImageSize = 8192 + 512 })).TotalClusters);
+    }
+
+    [Fact]
+    public void Check_FirstClusterOfATable_IsNeverFragmented()
+    {
+        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12);
+        image.SetL1(1, image.At(8)).SetL2(8, 7, image.At(11)).SetL2(8, 9, image.At(10));
+
+        Assert.Equal(1, Check(image).FragmentedClusters);
+    }
+
+    [Fact]
     public void Check_TableOfOneCluster_Works()
     {
         ImageBytes image = new ImageBytes(new HeaderBytes { TableSize = 1 }).AddUsualTable();
@@ -279,6 +303,16 @@ public sealed class QedCheckerTests
         Assert.Contains(report.Findings, finding => finding.Kind == CheckFindingKind.NeedsCheck);
         Assert.Equal(0, image.File.CountOfChanges());
         Assert.Equal(0, image.File.CountOf(StorageOperationKind.Barrier));
+    }
+
+    [Fact]
+    public void Check_AfterAFailedBarrier_SaysSo()
+    {
+        ImageBytes image = new();
+        image.File.Fail(StorageOperationKind.Barrier);
+        Assert.Throws<ImageException>(() => image.File.Open().Barrier());
+
+        Assert.Contains("is undefined", Assert.Single(Check(image).Findings).Message, StringComparison.Ordinal);
     }
 
     [Fact]

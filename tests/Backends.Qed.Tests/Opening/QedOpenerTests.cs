@@ -53,10 +53,21 @@ public sealed class QedOpenerTests
     }
 
     [Fact]
-    public void Open_ParentMarkedRaw_SaysSo()
+    public void Open_FileThatEndsInsideTheName_IsTruncated_NotANameOfZeros()
     {
-        ImageBytes image = new(new HeaderBytes { Features = 5, NameOffset = 64, NameSize = 8 });
-        image.File.Poke(64, "base.img"u8);
+        ImageBytes image = new(new HeaderBytes { Features = 1, HeaderSize = 4, L1Offset = 4 * 4096, NameOffset = 10_000, NameSize = 100 });
+        image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, PartialBytes = 50, Where = (offset, _) => offset == 10_000 });
+
+        ImageException error = Assert.Throws<ImageException>(() => Open(image, ImageOpenFlags.Info));
+
+        Assert.Equal((ImageErrorKind.Io, 10_000L), (error.Kind, error.OffsetBytes));
+    }
+
+    [Fact]
+    public void Open_ParentMarkedRaw_SaysSo_AndItsNameCostsNoReadOfItsOwn()
+    {
+        ImageBytes image = new(new HeaderBytes { Features = 5, NameOffset = 1000, NameSize = 8 });
+        image.File.Poke(1000, "base.img"u8);
 
         ParentReference parent = Open(image, ImageOpenFlags.ReadOnly).Parent!;
 
@@ -291,7 +302,7 @@ public sealed class QedOpenerTests
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => Open(image)).Kind);
         QedImageStart start = Open(image, ImageOpenFlags.ReadOnly);
         Assert.Contains(start.Warnings, warning => warning.Contains("found 1 corruptions", StringComparison.Ordinal));
-        Assert.Contains(Open(image, ImageOpenFlags.Info).Warnings, warning => warning.Contains("undefined", StringComparison.Ordinal));
+        Assert.Contains("undefined", Assert.Single(Open(image, ImageOpenFlags.Info).Warnings), StringComparison.Ordinal);
     }
 
     [Fact]
