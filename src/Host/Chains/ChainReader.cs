@@ -15,12 +15,19 @@ internal static class ChainReader
     {
         IDiskImage[] images = generation.Images;
         long[] lengths = generation.LengthsBytes;
+        OwnerMemo? memo = generation.Memo;
+        int memoLevel = memo is null ? -1 : Math.Max(first, memo.FirstLevel);
         while (buffer.Length > 0)
         {
             int run = buffer.Length;
             ExtentKind kind = ExtentKind.Free;
             for (int i = first; i < images.Length && kind == ExtentKind.Free; i++)
             {
+                if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                {
+                    break;
+                }
+
                 long left = lengths[i] - offset;
                 if (left <= 0)
                 {

@@ -16,6 +16,7 @@ internal sealed class Generation
         LengthBytes = LengthsBytes[0];
         _topBlockBytes = Math.Max(1, Images[0].Limits.BlockBytes);
         Beneath = BeneathOf(0);
+        Memo = OwnerMemo.TryCreate(Levels, Images, LengthsBytes);
         HonorSame = (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
     }
 
@@ -32,6 +33,9 @@ internal sealed class Generation
     public IDiskImage Top => Images[0];
 
     public int TopBlockBytes => _topBlockBytes;
+
+    /// <summary>What is known of the levels that do not change; null for a short chain.</summary>
+    public OwnerMemo? Memo { get; }
 
     /// <summary>What lies beneath the top.</summary>
     public Beneath Beneath { get; }

@@ -12,6 +12,7 @@ public sealed partial class VirtualDisk
     // Keeps one long request from holding up others in its range for long.
     private const long MaxGrowthBytes = 1 << 20;
     private const long MaxZeroGrowthBytes = 64 << 20;
+    private const long MaxDiscardBytes = 1L << 30;
 
     // Enough to see that two blocks differ, mostly.
     private const int FirstLookBytes = 4096;
@@ -122,7 +123,7 @@ public sealed partial class VirtualDisk
 
         int block = generation.TopBlockBytes;
         long start = offset - (offset % block);
-        long end = Math.Min(RoundUp(offset + lengthBytes, block), RoundUp(start + MaxZeroGrowthBytes, block));
+        long end = Math.Min(RoundUp(offset + lengthBytes, block), RoundUp(start + MaxDiscardBytes, block));
         lengthBytes = Math.Min(lengthBytes, end - offset);
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try

@@ -170,12 +170,19 @@ public sealed partial class VirtualDisk
     {
         IDiskImage[] images = generation.Images;
         long[] lengths = generation.LengthsBytes;
+        OwnerMemo? memo = generation.Memo;
+        int memoLevel = memo is null ? -1 : memo.FirstLevel;
         while (buffer.Length > 0)
         {
             int run = buffer.Length;
             ExtentKind kind = ExtentKind.Free;
             for (int i = 0; i < images.Length && kind == ExtentKind.Free; i++)
             {
+                if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                {
+                    break;
+                }
+
                 long left = lengths[i] - offset;
                 if (left <= 0)
                 {
