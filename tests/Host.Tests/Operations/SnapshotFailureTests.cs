@@ -1,0 +1,104 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using QedVd.Backends.Qed;
+using QedVd.Host.Tests.Chains;
+
+namespace QedVd.Host.Tests.Operations;
+
+public sealed class SnapshotFailureTests : IDisposable
+{
+    private const int Size = 1 << 20;
+
+    private readonly TestHost _test = new();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Snapshot_WhoseOldTopCannotBeSettled_LeavesItGoingOn_AndRemovesTheNewFile(bool failsLate)
+    {
+        string path = _test.Qed("disk.qed", Size);
+        FileStorage storage = FileStorage.Open(path);
+        var image = new FailingOnce(new QedBackend().Open(storage, new ImageOpenOptions()), failsLate);
+        var level = new Level { Image = image, Path = path, FormatId = "qed", Storage = storage };
+        using (var disk = new VirtualDisk(new Generation([level]), new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance))
+        {
+            disk.Write(0, [1, 1]);
+            image.Arm();
+
+            Assert.Equal(ImageErrorKind.Io, (await Assert.ThrowsAsync<ImageException>(async () => await disk.SnapshotAsync(_test["over.qed"]))).Kind);
+            Assert.Equal(["disk.qed"], _test.Files);
+            Assert.Single(disk.Levels);
+            disk.Write(1, [2]);
+
+            await disk.SnapshotAsync(_test["over.qed"]);
+            disk.Write(0, [3]);
+        }
+
+        using VirtualDisk old = _test.Host.OpenDisk(path, new DiskOpenOptions { ReadOnly = true });
+        byte[] bytes = new byte[2];
+        old.Read(0, bytes);
+        Assert.Equal([1, 2], bytes);
+        using VirtualDisk over = _test.Host.OpenDisk(_test["over.qed"], new DiskOpenOptions { ReadOnly = true });
+        over.Read(0, bytes);
+        Assert.Equal([3, 2], bytes);
+    }
+
+    [Fact]
+    public async Task Snapshot_HoldsNewWrites_UntilTheChangeIsDone()
+    {
+        string path = _test.Qed("disk.qed", Size);
+        FileStorage storage = FileStorage.Open(path);
+        var image = new FailingOnce(new QedBackend().Open(storage, new ImageOpenOptions()), failsLate: false);
+        var level = new Level { Image = image, Path = path, FormatId = "qed", Storage = storage };
+        using (var disk = new VirtualDisk(new Generation([level]), new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance))
+        {
+            Task? held = null;
+            image.BeforeFlush = () => held ??= disk.WriteAsync(0, new byte[] { 5 }).AsTask();
+            await disk.SnapshotAsync(_test["over.qed"]);
+            await held!;
+        }
+
+        using VirtualDisk old = _test.Host.OpenDisk(path, new DiskOpenOptions { ReadOnly = true });
+        byte[] one = new byte[1];
+        old.Read(0, one);
+        Assert.Equal(0, one[0]);
+    }
+
+    public void Dispose() => _test.Dispose();
+
+    private sealed class FailingOnce(IDiskImage inner, bool failsLate) : DelegatingImage(inner)
+    {
+        private bool _isArmed;
+
+        public Action? BeforeFlush { get; set; }
+
+        public void Arm() => _isArmed = true;
+
+        public override async ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default)
+        {
+            await Inner.SetOpenFlagsAsync(flags, cancellationToken);
+            if (failsLate && Disarm())
+            {
+                await Inner.SetOpenFlagsAsync(ImageOpenFlags.None, cancellationToken);
+                throw new ImageException(ImageErrorKind.Io, "flags: injected");
+            }
+        }
+
+        protected override async ValueTask FlushCore<TIo>(CancellationToken cancellationToken)
+        {
+            BeforeFlush?.Invoke();
+            if (!failsLate && Disarm())
+            {
+                throw new ImageException(ImageErrorKind.Io, "flush: injected");
+            }
+
+            await TIo.FlushAsync(Inner, cancellationToken);
+        }
+
+        private bool Disarm()
+        {
+            bool was = _isArmed;
+            _isArmed = false;
+            return was;
+        }
+    }
+}
