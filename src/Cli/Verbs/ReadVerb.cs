@@ -1,7 +1,6 @@
 using System.CommandLine;
 using QedVd.Cli.CommandLine;
 using QedVd.Cli.Options;
-using QedVd.Cli.Output;
 using QedVd.Host;
 
 namespace QedVd.Cli.Verbs;
@@ -55,42 +54,43 @@ internal sealed class ReadVerb : Verb
 
         if (toStandardOutput)
         {
-            Copy(disk, offset, length, run.Streams.OutBytes, sparse: null, run.Cancellation);
+            Stream output = run.Streams.OutBytes;
+            Copy(disk, offset, length, (_, piece) => output.Write(piece), run.Cancellation);
             return ExitCode.Ok;
         }
 
-        using var target = new NewFile(outName!, run.Has(_overwrite));
-        Copy(disk, offset, length, target.Stream, target.Stream, run.Cancellation);
-        target.Stream.SetLength(length);
-        target.Complete();
+        using PendingFile target = PendingFile.Create(HostPath.Full(outName!), new PendingFileOptions { Overwrite = run.Has(_overwrite) });
+        FileStorage storage = target.Storage;
+        Copy(
+            disk,
+            offset,
+            length,
+            (at, piece) =>
+            {
+                // Zeros are left out as holes.
+                if (piece.ContainsAnyExcept((byte)0))
+                {
+                    storage.Write(at, piece);
+                }
+            },
+            run.Cancellation);
+        storage.SetLength(length);
+        target.Publish();
         return ExitCode.Ok;
     }
 
-    /// <param name="disk">The source.</param>
-    /// <param name="offset">Where to begin.</param>
-    /// <param name="length">How much.</param>
-    /// <param name="target">Where the bytes go.</param>
-    /// <param name="sparse">The target again if zeros may be left out of it as holes.</param>
-    /// <param name="cancellation">Stops between two pieces.</param>
-    private static void Copy(VirtualDisk disk, long offset, long length, Stream target, FileStream? sparse, CancellationToken cancellation)
+    private static void Copy(VirtualDisk disk, long offset, long length, PieceTarget target, CancellationToken cancellation)
     {
         byte[] buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];
-        while (length > 0)
+        for (long done = 0; done < length;)
         {
             cancellation.ThrowIfCancellationRequested();
-            Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(buffer.Length, length));
-            disk.Read(offset, piece);
-            if (sparse is not null && !piece.ContainsAnyExcept((byte)0))
-            {
-                sparse.Seek(piece.Length, SeekOrigin.Current);
-            }
-            else
-            {
-                target.Write(piece);
-            }
-
-            offset += piece.Length;
-            length -= piece.Length;
+            Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - done));
+            disk.Read(offset + done, piece);
+            target(done, piece);
+            done += piece.Length;
         }
     }
+
+    private delegate void PieceTarget(long at, ReadOnlySpan<byte> piece);
 }
