@@ -111,7 +111,7 @@ internal static class VerbRunner
         catch (Exception exception) when (exception is ImageException or IOException or UnauthorizedAccessException)
         {
             Trace(exception);
-            return Fail(streams, name, exception.Message, verb.FailureCode(exception));
+            return Fail(streams, name, ErrorText.Of(exception), verb.FailureCode(exception));
         }
         catch (Exception exception)
         {

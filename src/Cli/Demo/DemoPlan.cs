@@ -9,6 +9,7 @@ internal sealed class DemoPlan
     private const int FreshBytes = 12 << 10;
     private const int PatchBytes = 1 << 10;
     private const int AlignmentBytes = 512;
+    private const int OverlayClusterBytes = 64 << 10;
 
     private DemoPlan()
     {
@@ -23,7 +24,7 @@ internal sealed class DemoPlan
     /// <summary>In the second overlay: the second half of <see cref="Fresh"/> again.</summary>
     public required DemoRange Again { get; init; }
 
-    /// <summary>In the second overlay: zeros over the start of <see cref="Patch"/>'s neighbourhood.</summary>
+    /// <summary>In the second overlay: zeros over a whole cluster of the original's last data.</summary>
     public required DemoRange Zeros { get; init; }
 
     /// <summary>The original's runs of data, the first of them, to compare with.</summary>
@@ -57,13 +58,13 @@ internal sealed class DemoPlan
 
         DemoRange fresh = Range(free, FreshBytes, size);
         long patch = data.Count > 0 ? data[0].Offset + Math.Min(2 * AlignmentBytes, data[0].Length / 2) : size / 2;
-        long zeros = data.Count > 1 ? data[^1].Offset : 0;
+        long zeros = (data.Count > 1 ? data[^1].Offset : 0) / OverlayClusterBytes * OverlayClusterBytes;
         return new DemoPlan
         {
             Fresh = fresh,
             Patch = Range(patch, PatchBytes, size),
             Again = Range(fresh.Offset + (fresh.Length / 2), fresh.Length / 2, size),
-            Zeros = Range(zeros, FreshBytes, size),
+            Zeros = Range(zeros, OverlayClusterBytes, size),
             Data = data,
         };
     }

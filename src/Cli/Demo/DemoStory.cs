@@ -111,7 +111,7 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
             {
                 disk.WriteZeroes(plan.Zeros.Offset, plan.Zeros.Length);
                 model.Write(plan.Zeros.Offset, new byte[plan.Zeros.Length]);
-                teller.Say($"{plan.Zeros.Length} bytes at {plan.Zeros.Offset}: zeros, without a copy of them on the volume where the format can say so.");
+                teller.Say($"{plan.Zeros.Length} bytes at {plan.Zeros.Offset}: zeros in the second overlay, said with a marker where they cover whole clusters.");
             }
 
             await disk.FlushAsync(_cancellation);
@@ -181,7 +181,8 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
             }
         }
 
-        teller.Good($"{SizeText.Human(compared)} read through all levels: what was written reads as written, the rest as in the image.");
+        string part = compared >= MaxComparedBytes ? "The first " : "";
+        teller.Good($"{part}{SizeText.Human(compared)} read through all levels: what was written reads as written, the rest as in the image.");
         return true;
     }
 

@@ -9,13 +9,15 @@ internal sealed class ChainOptions
 {
     private readonly Option<string[]> _allow;
     private readonly Option<bool> _trusted;
+    private readonly Option<string[]> _parentFormats;
     private readonly Option<bool>? _share;
     private readonly Option<bool> _missing;
 
-    private ChainOptions(Option<string[]> allow, Option<bool> trusted, Option<bool>? share, Option<bool> missing)
+    private ChainOptions(Option<string[]> allow, Option<bool> trusted, Option<string[]> parentFormats, Option<bool>? share, Option<bool> missing)
     {
         _allow = allow;
         _trusted = trusted;
+        _parentFormats = parentFormats;
         _share = share;
         _missing = missing;
     }
@@ -32,9 +34,16 @@ internal sealed class ChainOptions
             Arity = ArgumentArity.OneOrMore,
         };
         var trusted = new Option<bool>("--trusted") { Description = "Parents may lie anywhere.", Arity = ArgumentArity.Zero };
+        var parentFormats = new Option<string[]>("--parent-format")
+        {
+            HelpName = "FORMAT",
+            Description = "Parents may be of FORMAT too, not only qed; raw: take those as raw that nothing recognises.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var missing = new Option<bool>("--missing-parent") { Description = "Read on where a parent does not exist, as if it held zeros.", Arity = ArgumentArity.Zero, Hidden = !mayShare };
         command.Add(allow);
         command.Add(trusted);
+        command.Add(parentFormats);
         command.Add(missing);
         Option<bool>? share = null;
         if (mayShare)
@@ -42,7 +51,7 @@ internal sealed class ChainOptions
             share = AddForceShare(command);
         }
 
-        return new ChainOptions(allow, trusted, share, missing);
+        return new ChainOptions(allow, trusted, parentFormats, share, missing);
     }
 
     /// <summary>Adds <c>-U</c>.</summary>
@@ -62,6 +71,7 @@ internal sealed class ChainOptions
         ForceShare = _share is not null && run.Has(_share),
         Trust = run.Has(_trusted) ? ReferenceTrust.Trusted : ReferenceTrust.Confined,
         AllowedRoots = [.. run.Get(_allow).Select(HostPath.Full)],
+        AllowedParentFormats = [.. new DiskOpenOptions().AllowedParentFormats.Union(run.Get(_parentFormats))],
         AllowMissingParent = run.Has(_missing),
     };
 }

@@ -40,7 +40,6 @@ internal static class InfoJson
         json.WriteString("format-version", image.FormatVersion);
         json.WriteNumber("file-length", image.FileLengthBytes);
         json.WriteBoolean("locked-for-qemu", image.HasImageLocks);
-        json.WriteIfAny("format-specific", image.FormatLines);
         json.WriteIfAny("warnings", image.Warnings);
         json.WriteEndObject();
     }

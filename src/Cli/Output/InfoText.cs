@@ -3,25 +3,15 @@ using QedVd.Host;
 
 namespace QedVd.Cli.Output;
 
-/// <summary>An image's description for people, in qemu-img's lines and with more below them.</summary>
+/// <summary>An image's description for people, in qemu-img's lines; <c>dump</c> has all the rest.</summary>
 internal static class InfoText
 {
     public static void Write(TextWriter output, ImageInfo info)
     {
-        ImageDescription image = info.Image;
         output.WriteLine($"image: {DisplayText.Escape(info.Given)}");
         foreach (string line in Lines(info))
         {
             output.WriteLine(line);
-        }
-
-        if (image.FormatLines.Count > 0)
-        {
-            output.WriteLine("Format specific information:");
-            foreach (string line in image.FormatLines)
-            {
-                output.WriteLine($"    {line}");
-            }
         }
     }
 

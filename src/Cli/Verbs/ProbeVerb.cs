@@ -47,7 +47,7 @@ internal sealed class ProbeVerb : Verb
             {
                 // The other files are looked at all the same.
                 run.Out.Flush();
-                run.Note(exception.Message);
+                run.Note(ErrorText.Of(exception));
                 failures++;
             }
         }
