@@ -18,6 +18,9 @@ internal static class ExitCode
     /// <summary>128 + SIGINT, as shells report it.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>128 + SIGTERM.</summary>
+    public const int Terminated = 143;
+
     /// <summary>128 + SIGPIPE: who read our output has gone.</summary>
     public const int OutputClosed = 141;
 }

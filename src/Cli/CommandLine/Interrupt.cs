@@ -18,6 +18,9 @@ internal sealed class Interrupt : IDisposable
 
     public CancellationToken Token => _source.Token;
 
+    /// <summary>The exit code for what came: 128 and the signal's number, as shells report it.</summary>
+    public int ExitCode { get; private set; } = CommandLine.ExitCode.Interrupted;
+
     public void Dispose()
     {
         _interrupt.Dispose();
@@ -34,6 +37,7 @@ internal sealed class Interrupt : IDisposable
         }
 
         context.Cancel = true;
+        ExitCode = context.Signal == PosixSignal.SIGTERM ? CommandLine.ExitCode.Terminated : CommandLine.ExitCode.Interrupted;
         // Not on this thread: what is cancelled may take a while, and the second signal must be heard.
         _ = _source.CancelAsync();
     }

@@ -32,6 +32,9 @@ internal abstract class Verb
     /// <summary>Whether an interrupt is to be met by stopping cleanly; where nothing can be left half made, the system's own way is quicker.</summary>
     public virtual bool StopsCleanly => true;
 
+    /// <summary>What is said when it was stopped.</summary>
+    public virtual string StoppedText => "interrupted; nothing half made was left behind.";
+
     public abstract ValueTask<int> RunAsync(VerbRun run);
 
     /// <summary>The exit code for an error.</summary>

@@ -63,7 +63,8 @@ internal static class VerbRunner
 
         using Interrupt? interrupt = verb.StopsCleanly ? new Interrupt() : null;
         CancellationToken cancellation = interrupt?.Token ?? default;
-        return Guard(entry.Name, verb, parsed.GetValue(verb.Debug), streams, () => RunVerbAsync(verb, parsed, streams, cancellation), cancellation);
+        int code = Guard(entry.Name, verb, parsed.GetValue(verb.Debug), streams, () => RunVerbAsync(verb, parsed, streams, cancellation), cancellation);
+        return code == ExitCode.Interrupted ? interrupt!.ExitCode : code;
     }
 
     private static async Task<int> RunVerbAsync(Verb verb, ParseResult parsed, StandardStreams streams, CancellationToken cancellation)
@@ -101,7 +102,7 @@ internal static class VerbRunner
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            return Fail(streams, name, "interrupted; nothing half made was left behind.", ExitCode.Interrupted);
+            return Fail(streams, name, verb.StoppedText, ExitCode.Interrupted);
         }
         catch (CliException exception)
         {

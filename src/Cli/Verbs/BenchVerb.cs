@@ -57,6 +57,8 @@ internal sealed class BenchVerb : Verb
     public override IReadOnlyList<string> Forms { get; } =
         ["[-w] [-f FORMAT] [-c COUNT] [-d DEPTH] [-s SIZE] [-S STEP] [-o OFFSET] [--flush-interval N] [-t CACHE] FILE"];
 
+    public override string StoppedText => "interrupted; what was written before that stays, and the image is sound.";
+
     public override string Details => "Means what qemu-img bench means by the same options; those that are not honoured are said so.";
 
     public override async ValueTask<int> RunAsync(VerbRun run)

@@ -69,14 +69,16 @@ internal sealed class CompareVerb : Verb
 
     private static void Write(TextWriter output, CompareResult result, bool strict)
     {
-        if (result.FirstLengthBytes != result.SecondLengthBytes)
+        bool sameLength = result.FirstLengthBytes == result.SecondLengthBytes;
+        if (strict && !sameLength)
         {
-            if (strict)
-            {
-                output.WriteLine("Strict mode: Image size mismatch!");
-                return;
-            }
+            output.WriteLine("Strict mode: Image size mismatch!");
+            return;
+        }
 
+        // Of no interest where the common part differs already.
+        if (!sameLength && !(result.FirstDifferenceOffset < Math.Min(result.FirstLengthBytes, result.SecondLengthBytes)))
+        {
             output.WriteLine("Warning: Image size mismatch!");
         }
 

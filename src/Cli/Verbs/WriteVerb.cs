@@ -32,6 +32,8 @@ internal sealed class WriteVerb : Verb
 
     public override IReadOnlyList<string> Forms { get; } = ["FILE --offset OFFSET [-i IN]"];
 
+    public override string StoppedText => "interrupted; what was written before that stays, and the image is sound.";
+
     public override string Details => "Without -i the bytes come from the standard input. When the verb has ended well, they are durable.";
 
     public override async ValueTask<int> RunAsync(VerbRun run)
@@ -47,7 +49,7 @@ internal sealed class WriteVerb : Verb
 
         string? inName = run.Get(_input);
         bool fromStandardInput = inName is null or "-";
-        await using Stream input = fromStandardInput ? StandardStreams.OpenInput() : OpenInput(inName!);
+        using Stream input = fromStandardInput ? StandardStreams.OpenInput() : OpenInput(inName!);
         await using VirtualDisk disk = await run.Host.OpenDiskAsync(HostPath.Full(file), _chain.Read(run, run.Get(_format), readOnly: false, mode), run.Cancellation);
         if (offset > disk.LengthBytes)
         {
@@ -92,7 +94,8 @@ internal sealed class WriteVerb : Verb
         {
             // Whole pieces: a pipe gives less at a time than a cluster holds.
             int wanted = (int)Math.Min(buffer.Length, limit - done);
-            int read = await input.ReadAtLeastAsync(buffer.AsMemory(0, wanted), wanted, throwOnEndOfStream: false, cancellation);
+            // A read of a pipe cannot be called off: it is left behind when the process is to stop.
+            int read = await input.ReadAtLeastAsync(buffer.AsMemory(0, wanted), wanted, throwOnEndOfStream: false, cancellation).AsTask().WaitAsync(cancellation);
             if (read == 0)
             {
                 return;
