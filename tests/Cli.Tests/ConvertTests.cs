@@ -83,10 +83,16 @@ public sealed class ConvertTests : IDisposable
         new Random(3).NextBytes(bytes);
         await File.WriteAllBytesAsync(_cli.PathOf("a.raw"), bytes);
 
-        // The signal comes with the tenth write.
-        ToolRun run = await _cli.ShellAsync("strace -f -o /dev/null -e trace=pwrite64,pwritev,pwritev2 -e inject=pwrite64,pwritev,pwritev2:signal=SIGINT:when=10 $Q convert -q -f raw -O qed a.raw b.qed");
+        // Each write is held up, so that it cannot be done before the signal comes.
+        ToolRun run = await _cli.ShellAsync(
+            """
+            set -m # else the shell starts it with SIGINT ignored
+            strace -f -o /dev/null -e trace=pwrite64,pwritev,pwritev2 -e inject=pwrite64,pwritev,pwritev2:delay_enter=100000 $Q convert -q -f raw -O qed a.raw b.qed & s=$!
+            until p=$(pgrep -P $s) && ls -l /proc/$p/fd 2> /dev/null | grep -q a.raw; do sleep 0.05; done
+            kill -INT $p; wait $s; echo $?
+            """);
 
-        run.ShouldExitWith(130);
+        Assert.Equal("130", run.ShouldExitWith(0).Output.Trim());
         Assert.Equal("qedvd: convert: interrupted; nothing half made was left behind.", run.Error.Trim());
         Assert.Equal(["a.raw"], _cli.Files);
     }
