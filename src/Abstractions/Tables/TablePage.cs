@@ -26,8 +26,9 @@ public sealed class TablePage
     // Odd while the content belongs to nobody or is being loaded. Never repeats, so that "same value before and after" proves "same content".
     private int _sequence = 1;
 
-    // Number of pins, or Detached while the pool owns the page.
-    private int _pins = Detached;
+    // Low half: number of pins, or Detached while the pool owns the page. High half: changes whenever the pool takes the page back, so that
+    // somebody who pinned the wrong slice for a moment does not take a pin from the next one.
+    private long _pins = uint.MaxValue;
     private int _recentlyUsed;
 
     internal TablePage()
@@ -63,24 +64,17 @@ public sealed class TablePage
     /// <summary>Keeps the page with its slice until <see cref="Unpin"/>; false when it holds another slice or is being loaded.</summary>
     public bool TryPin(object owner, long key)
     {
-        int pins = Volatile.Read(ref _pins);
-        while (pins != Detached)
+        if (!TryTakePin(out long generation))
         {
-            int seen = Interlocked.CompareExchange(ref _pins, pins + 1, pins);
-            if (seen == pins)
-            {
-                if (TryBeginRead(owner, key, out _))
-                {
-                    return true;
-                }
-
-                Unpin();
-                return false;
-            }
-
-            pins = seen;
+            return false;
         }
 
+        if (TryBeginRead(owner, key, out _))
+        {
+            return true;
+        }
+
+        TakeBackPin(generation);
         return false;
     }
 
@@ -102,6 +96,42 @@ public sealed class TablePage
     /// <summary>Makes the loaded page visible to readers. The pin of the rent stays.</summary>
     public void Publish() => Volatile.Write(ref _sequence, _sequence + 1);
 
+    /// <summary>Pins whatever slice the page holds now.</summary>
+    internal bool TryTakePin(out long generation)
+    {
+        long pins = Volatile.Read(ref _pins);
+        while ((int)pins != Detached)
+        {
+            long seen = Interlocked.CompareExchange(ref _pins, pins + 1, pins);
+            if (seen == pins)
+            {
+                generation = pins >> 32;
+                return true;
+            }
+
+            pins = seen;
+        }
+
+        generation = 0;
+        return false;
+    }
+
+    /// <summary>Ends a pin that was taken in vain, unless the pool has ended it already.</summary>
+    internal void TakeBackPin(long generation)
+    {
+        long pins = Volatile.Read(ref _pins);
+        while (pins >> 32 == generation)
+        {
+            long seen = Interlocked.CompareExchange(ref _pins, pins - 1, pins);
+            if (seen == pins)
+            {
+                return;
+            }
+
+            pins = seen;
+        }
+    }
+
     internal bool TryDetach()
     {
         if (_recentlyUsed != 0)
@@ -110,7 +140,8 @@ public sealed class TablePage
             return false;
         }
 
-        if (Interlocked.CompareExchange(ref _pins, Detached, 0) != 0)
+        long pins = Volatile.Read(ref _pins);
+        if ((int)pins != 0 || Interlocked.CompareExchange(ref _pins, DetachedAfter(pins), pins) != pins)
         {
             return false;
         }
@@ -123,7 +154,12 @@ public sealed class TablePage
 
     internal void Abandon()
     {
-        Volatile.Write(ref _pins, Detached);
+        long pins = Volatile.Read(ref _pins);
+        for (long seen; (seen = Interlocked.CompareExchange(ref _pins, DetachedAfter(pins), pins)) != pins;)
+        {
+            pins = seen;
+        }
+
         Invalidate();
     }
 
@@ -132,8 +168,10 @@ public sealed class TablePage
         _owner = owner;
         _key = key;
         _recentlyUsed = 1;
-        Volatile.Write(ref _pins, 1);
+        Volatile.Write(ref _pins, (Volatile.Read(ref _pins) & ~(long)uint.MaxValue) | 1);
     }
+
+    private static long DetachedAfter(long pins) => (((pins >> 32) + 1) << 32) | uint.MaxValue;
 
     private ref ulong Entry(int index)
     {

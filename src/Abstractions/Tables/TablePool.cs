@@ -27,7 +27,10 @@ public sealed class TablePool
     /// <summary>The budget, in pages.</summary>
     public int CapacityPages { get; }
 
-    /// <summary>Pages that hold a slice now. Exceeds <see cref="CapacityPages"/> only while requests that had to have a page are under way.</summary>
+    /// <summary>
+    /// Pages that hold a slice now. Exceeds <see cref="CapacityPages"/> when requests had to have a page while all were pinned; the first rent after
+    /// they have ended brings it back.
+    /// </summary>
     public int PagesInUse
     {
         get
@@ -104,8 +107,9 @@ public sealed class TablePool
             return AddPage();
         }
 
-        TablePage? evicted = null;
-        for (int round = 0; round < 2 * _pages.Count; round++)
+        // Above the budget (because somebody had to have a page) what can be evicted is let go until the pool is back inside.
+        TablePage? spare = null;
+        for (int rounds = 2 * _pages.Count; rounds > 0 && _pages.Count > 0; rounds--)
         {
             _hand = _hand + 1 < _pages.Count ? _hand + 1 : 0;
             TablePage page = _pages[_hand];
@@ -119,16 +123,17 @@ public sealed class TablePool
                 return page;
             }
 
-            // Above the budget: keep one of those found, let the others go.
-            if (evicted is not null)
-            {
-                _pages.Remove(evicted);
-            }
-
-            evicted = page;
+            spare = page;
+            _pages.RemoveAt(_hand--);
         }
 
-        return evicted ?? (mayExceed ? AddPage() : null);
+        if (spare is not null)
+        {
+            _pages.Add(spare);
+            return spare;
+        }
+
+        return mayExceed ? AddPage() : null;
     }
 
     private TablePage AddPage()
