@@ -12,6 +12,7 @@ internal sealed partial class QedImage : DiskImageBase
     private readonly KnownTables _knownTables;
     private readonly TouchedSlices _touched = new();
     private readonly ClusterAllocator _allocator;
+    private readonly FreeTables _freeTables;
     private readonly TableMap _map;
     private readonly RequestEpochs _epochs = new();
     private readonly RunClaims _claims = new();
@@ -46,7 +47,9 @@ internal sealed partial class QedImage : DiskImageBase
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
         SliceProof proof = new(_header, _knownTables, _allocator, _touched);
-        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, _header.Geometry.L1EntriesFor(_virtualSizeBytes), proof));
+        int l1Entries = _header.Geometry.L1EntriesFor(_virtualSizeBytes);
+        _freeTables = new FreeTables(_header.Geometry, l1Entries);
+        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));
     }
 
     /// <inheritdoc/>

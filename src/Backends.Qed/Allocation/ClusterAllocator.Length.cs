@@ -2,8 +2,11 @@ namespace QedVd.Backends.Qed;
 
 internal sealed partial class ClusterAllocator
 {
+    private static readonly TimeSpan s_barrierInterval = TimeSpan.FromMilliseconds(100);
+
     private Task _backgroundBarrier = Task.CompletedTask;
     private int _isBarrierUnderWay;
+    private long _lastBarrier;
 
     /// <summary>
     /// Before the first allocation: cuts a partial tail, and waits until the length is durable, so that what grows behind it is fresh.
@@ -179,17 +182,22 @@ internal sealed partial class ClusterAllocator
         Volatile.Write(ref _length, target);
     }
 
-    /// <summary>Flushes make growth durable by the way; where there are none, a barrier in the background does, before it is used up.</summary>
+    /// <summary>
+    /// Flushes make growth durable by the way; where there are none, a barrier in the background does, before it is used up. Not too often:
+    /// what waits for it merely takes two barriers instead of one, should a flush come first.
+    /// </summary>
     private void KeepDurable(long end)
     {
         long durable = Volatile.Read(ref _durableLength);
         long length = LengthBytes;
         if (_withoutBarriers || durable >= length || end <= durable - (StepFor(length) / 4)
+            || (_lastBarrier != 0 && _time.GetElapsedTime(_lastBarrier) < s_barrierInterval)
             || Interlocked.CompareExchange(ref _isBarrierUnderWay, 1, 0) != 0)
         {
             return;
         }
 
+        _lastBarrier = _time.GetTimestamp();
         Volatile.Write(ref _backgroundBarrier, Task.Run(MakeLengthDurableAsync));
     }
 

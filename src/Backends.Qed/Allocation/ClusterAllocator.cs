@@ -16,6 +16,7 @@ internal sealed partial class ClusterAllocator
     private readonly IImageStorage _storage;
     private readonly QedGeometry _geometry;
     private readonly bool _withoutBarriers;
+    private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private readonly List<long> _recycled = [];
     private readonly IoGate _lengthGate = new();
@@ -33,6 +34,7 @@ internal sealed partial class ClusterAllocator
         _storage = storage;
         _geometry = geometry;
         _withoutBarriers = withoutBarriers;
+        _time = start.Options.Time;
         Restart(start);
     }
 

@@ -110,6 +110,7 @@ internal sealed partial class QedImage
                 {
                     table = await MakeTableAsync<TIo>(cancellationToken).ConfigureAwait(false);
                     _knownTables.Add(table);
+                    _freeTables.Remove(l1Index);
                     _dirty.PublishTable(l1.Page!, _map.L1SliceOffset(l1Index), new NewTable(l1Index, table));
                     _timer.Arm(isFree: false);
                 }

@@ -5,7 +5,13 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override bool TryMap(long offset, long lengthBytes, out Extent extent)
     {
-        CheckRange(offset, lengthBytes);
+        CheckInside(offset, lengthBytes);
+        if (_freeTables.Covers(offset, lengthBytes))
+        {
+            extent = new Extent(ExtentKind.Free, lengthBytes);
+            return true;
+        }
+
         if (lengthBytes == 0 || !_map.TryLookup(offset, lengthBytes, out MapRun run))
         {
             extent = default;
@@ -19,7 +25,7 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override ReadResult Read(long offset, Span<byte> buffer)
     {
-        CheckRange(offset, buffer.Length);
+        CheckInside(offset, buffer.Length);
         if (buffer.Length == 0)
         {
             return new ReadResult(ExtentKind.Zero, 0);
@@ -50,7 +56,7 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override ValueTask<ReadResult> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        CheckRange(offset, buffer.Length);
+        CheckInside(offset, buffer.Length);
         if (buffer.Length == 0)
         {
             return new(new ReadResult(ExtentKind.Zero, 0));
@@ -107,6 +113,15 @@ internal sealed partial class QedImage
         finally
         {
             _epochs.Exit(slot);
+        }
+    }
+
+    /// <summary><see cref="DiskImageBase.CheckRange"/> without its virtual calls; QED needs no alignment.</summary>
+    private void CheckInside(long offset, long lengthBytes)
+    {
+        if ((offset | lengthBytes) < 0 || offset > _virtualSizeBytes - lengthBytes)
+        {
+            CheckRange(offset, lengthBytes);
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override WriteResult Write(long offset, ReadOnlySpan<byte> buffer, WriteFlags flags = WriteFlags.None)
     {
-        CheckWrite(offset, buffer.Length);
+        CheckMayWrite(offset, buffer.Length);
         int slot = _epochs.Enter();
         try
         {
@@ -31,7 +31,7 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override ValueTask<WriteResult> WriteAsync(long offset, ReadOnlyMemory<byte> buffer, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default)
     {
-        CheckWrite(offset, buffer.Length);
+        CheckMayWrite(offset, buffer.Length);
         int slot = _epochs.Enter();
         bool leave = true;
         try
@@ -140,6 +140,14 @@ internal sealed partial class QedImage
         if (_dirty.Count > 0)
         {
             await _writer.CommitAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void CheckMayWrite(long offset, long lengthBytes)
+    {
+        if ((_openFlags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0 || (offset | lengthBytes) < 0 || offset > _virtualSizeBytes - lengthBytes)
+        {
+            CheckWrite(offset, lengthBytes);
         }
     }
 

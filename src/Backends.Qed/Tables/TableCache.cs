@@ -11,6 +11,7 @@ internal sealed class TableCache
     private readonly IImageStorage _storage;
     private readonly TablePool _pool;
     private readonly SliceProof _proof;
+    private readonly FreeTables _freeTables;
     private readonly TablePage?[] _l1;
     private readonly SliceIndex _l2;
     private readonly Lock _lock = new();
@@ -18,11 +19,12 @@ internal sealed class TableCache
     // Slices being loaded, with what their waiters wait for, if there are any. Whoever is in here is alone with the slice, which is not in memory.
     private readonly Dictionary<long, TaskCompletionSource?> _loads = [];
 
-    public TableCache(IImageStorage storage, TablePool pool, int l1Entries, SliceProof proof)
+    public TableCache(IImageStorage storage, TablePool pool, int l1Entries, SliceProof proof, FreeTables freeTables)
     {
         _storage = storage;
         _pool = pool;
         _proof = proof;
+        _freeTables = freeTables;
         _l1 = new TablePage?[(l1Entries + SliceKey.EntryMask) >> SliceKey.EntryBits];
         _l2 = new SliceIndex(this);
     }
@@ -131,6 +133,11 @@ internal sealed class TableCache
             }
 
             _proof.Prove(key, page.Entries, 0);
+            if (SliceKey.IsL1(key))
+            {
+                _freeTables.Note(SliceKey.L1Slice(key), page.Entries);
+            }
+
             page.Publish();
             published = true;
             lock (_lock)

@@ -111,6 +111,11 @@ internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache 
     private long FreeSpan(in SliceLease l1, int l1Index, long offset, long lengthBytes)
     {
         long span = (1L << _l1Shift) - (offset & ((1L << _l1Shift) - 1));
+        if (span >= lengthBytes)
+        {
+            return lengthBytes;
+        }
+
         int index = (l1Index & SliceKey.EntryMask) + 1;
         for (int next = l1Index + 1; span < lengthBytes && next < _l1Entries && index < l1.End; next++, index++)
         {
