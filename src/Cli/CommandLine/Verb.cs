@@ -19,7 +19,7 @@ internal abstract class Verb
     /// <summary>What the parser works with.</summary>
     public Command Command { get; }
 
-    public Option<bool> Debug { get; }
+    public Option Debug { get; }
 
     public Option<string[]> PluginFolders { get; }
 
@@ -43,8 +43,11 @@ internal abstract class Verb
     /// <summary>Adds to the help what only the host knows.</summary>
     public virtual ValueTask WriteMoreHelpAsync(VerbRun run) => default;
 
-    protected Option<bool> Switch(string name, string description, params string[] aliases) =>
-        Add(new Option<bool>(name, aliases) { Description = description, Arity = ArgumentArity.Zero });
+    protected Option Switch(string name, string description, params string[] aliases) => Add(MakeSwitch(name, description, aliases));
+
+    /// <summary>An option without a value. Not one of bool: code for that would have to be compiled at each start.</summary>
+    public static Option MakeSwitch(string name, string description, params string[] aliases) =>
+        new Option<string?>(name, aliases) { Description = description, Arity = ArgumentArity.Zero };
 
     protected Option<string?> Text(string name, string valueName, string description, params string[] aliases) =>
         Add(new Option<string?>(name, aliases) { Description = description, HelpName = valueName, Arity = ArgumentArity.ExactlyOne });

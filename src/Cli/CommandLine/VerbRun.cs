@@ -26,7 +26,8 @@ internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams str
 
     public string[] Get(Option<string[]> option) => parsed.GetValue(option) ?? [];
 
-    public bool Has(Option<bool> option) => parsed.GetValue(option);
+    /// <summary>Whether a switch was given.</summary>
+    public bool Has(Option option) => parsed.GetResult(option) is not null;
 
     public string Get(Argument<string?> argument) => parsed.GetValue(argument) ?? "";
 

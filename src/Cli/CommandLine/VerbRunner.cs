@@ -63,7 +63,7 @@ internal static class VerbRunner
 
         using Interrupt? interrupt = verb.StopsCleanly ? new Interrupt() : null;
         CancellationToken cancellation = interrupt?.Token ?? default;
-        int code = Guard(entry.Name, verb, parsed.GetValue(verb.Debug), streams, () => RunVerbAsync(verb, parsed, streams, cancellation), cancellation);
+        int code = Guard(entry.Name, verb, parsed.GetResult(verb.Debug) is not null, streams, () => RunVerbAsync(verb, parsed, streams, cancellation), cancellation);
         return code == ExitCode.Interrupted ? interrupt!.ExitCode : code;
     }
 

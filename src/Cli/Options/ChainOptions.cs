@@ -8,12 +8,12 @@ namespace QedVd.Cli.Options;
 internal sealed class ChainOptions
 {
     private readonly Option<string[]> _allow;
-    private readonly Option<bool> _trusted;
+    private readonly Option _trusted;
     private readonly Option<string[]> _parentFormats;
-    private readonly Option<bool>? _share;
-    private readonly Option<bool> _missing;
+    private readonly Option? _share;
+    private readonly Option _missing;
 
-    private ChainOptions(Option<string[]> allow, Option<bool> trusted, Option<string[]> parentFormats, Option<bool>? share, Option<bool> missing)
+    private ChainOptions(Option<string[]> allow, Option trusted, Option<string[]> parentFormats, Option? share, Option missing)
     {
         _allow = allow;
         _trusted = trusted;
@@ -33,19 +33,20 @@ internal sealed class ChainOptions
             Description = "Parents may lie below DIR too, not only below the image's own folder. May be given several times.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var trusted = new Option<bool>("--trusted") { Description = "Parents may lie anywhere.", Arity = ArgumentArity.Zero };
+        Option trusted = Verb.MakeSwitch("--trusted", "Parents may lie anywhere.");
         var parentFormats = new Option<string[]>("--parent-format")
         {
             HelpName = "FORMAT",
             Description = "Parents may be of FORMAT too, not only qed; raw: take those as raw that nothing recognises.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var missing = new Option<bool>("--missing-parent") { Description = "Read on where a parent does not exist, as if it held zeros.", Arity = ArgumentArity.Zero, Hidden = !mayShare };
+        Option missing = Verb.MakeSwitch("--missing-parent", "Read on where a parent does not exist, as if it held zeros.");
+        missing.Hidden = !mayShare;
         command.Add(allow);
         command.Add(trusted);
         command.Add(parentFormats);
         command.Add(missing);
-        Option<bool>? share = null;
+        Option? share = null;
         if (mayShare)
         {
             share = AddForceShare(command);
@@ -55,9 +56,9 @@ internal sealed class ChainOptions
     }
 
     /// <summary>Adds <c>-U</c>.</summary>
-    public static Option<bool> AddForceShare(Command command)
+    public static Option AddForceShare(Command command)
     {
-        var share = new Option<bool>("--force-share", "-U") { Description = "Mind no locks: read although another program may be writing.", Arity = ArgumentArity.Zero };
+        Option share = Verb.MakeSwitch("--force-share", "Mind no locks: read although another program may be writing.", "-U");
         command.Add(share);
         return share;
     }

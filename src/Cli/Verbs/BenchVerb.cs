@@ -26,10 +26,10 @@ internal sealed class BenchVerb : Verb
     private readonly Option<string?> _pattern;
     private readonly Option<string?> _cache;
     private readonly Option<string?> _aio;
-    private readonly Option<bool> _native;
-    private readonly Option<bool> _noDrain;
-    private readonly Option<bool> _write;
-    private readonly Option<bool> _quiet;
+    private readonly Option _native;
+    private readonly Option _noDrain;
+    private readonly Option _write;
+    private readonly Option _quiet;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
 

@@ -11,9 +11,9 @@ internal sealed class CheckVerb : Verb
     private readonly Option<string?> _format;
     private readonly Option<string?> _output;
     private readonly Option<string?> _repair;
-    private readonly Option<bool> _quiet;
-    private readonly Option<bool> _progress;
-    private readonly Option<bool> _share;
+    private readonly Option _quiet;
+    private readonly Option _progress;
+    private readonly Option _share;
     private readonly Argument<string?> _file;
 
     public CheckVerb()

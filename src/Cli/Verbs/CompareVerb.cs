@@ -10,9 +10,9 @@ internal sealed class CompareVerb : Verb
 {
     private readonly Option<string?> _firstFormat;
     private readonly Option<string?> _secondFormat;
-    private readonly Option<bool> _strict;
-    private readonly Option<bool> _progress;
-    private readonly Option<bool> _quiet;
+    private readonly Option _strict;
+    private readonly Option _progress;
+    private readonly Option _quiet;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _first;
     private readonly Argument<string?> _second;

@@ -14,9 +14,9 @@ internal sealed class ConvertVerb : Verb
     private readonly Option<string?> _targetFormat;
     private readonly Option<string[]> _formatOptions;
     private readonly Option<string?> _sparse;
-    private readonly Option<bool> _overwrite;
-    private readonly Option<bool> _progress;
-    private readonly Option<bool> _quiet;
+    private readonly Option _overwrite;
+    private readonly Option _progress;
+    private readonly Option _quiet;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _source;
     private readonly Argument<string?> _target;

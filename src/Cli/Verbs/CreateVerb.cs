@@ -14,9 +14,9 @@ internal sealed class CreateVerb : Verb
     private readonly Option<string[]> _formatOptions;
     private readonly Option<string?> _parent;
     private readonly Option<string?> _parentFormat;
-    private readonly Option<bool> _unchecked;
-    private readonly Option<bool> _overwrite;
-    private readonly Option<bool> _quiet;
+    private readonly Option _unchecked;
+    private readonly Option _overwrite;
+    private readonly Option _quiet;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _size;
 

@@ -8,7 +8,7 @@ namespace QedVd.Cli.Verbs;
 internal sealed class DumpVerb : Verb
 {
     private readonly Option<string?> _format;
-    private readonly Option<bool> _share;
+    private readonly Option _share;
     private readonly Argument<string?> _file;
 
     public DumpVerb()

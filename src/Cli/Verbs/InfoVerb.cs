@@ -10,7 +10,7 @@ internal sealed class InfoVerb : Verb
 {
     private readonly Option<string?> _format;
     private readonly Option<string?> _output;
-    private readonly Option<bool> _chain;
+    private readonly Option _chain;
     private readonly ChainOptions _chainOptions;
     private readonly Argument<string?> _file;
 

@@ -13,7 +13,7 @@ internal sealed class ReadVerb : Verb
     private readonly Option<string?> _offset;
     private readonly Option<string?> _length;
     private readonly Option<string?> _output;
-    private readonly Option<bool> _overwrite;
+    private readonly Option _overwrite;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
 

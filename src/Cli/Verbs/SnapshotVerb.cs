@@ -11,9 +11,9 @@ internal sealed class SnapshotVerb : Verb
     private readonly Option<string?> _format;
     private readonly Option<string?> _overlayFormat;
     private readonly Option<string[]> _formatOptions;
-    private readonly Option<bool> _absolute;
-    private readonly Option<bool> _overwrite;
-    private readonly Option<bool> _quiet;
+    private readonly Option _absolute;
+    private readonly Option _overwrite;
+    private readonly Option _quiet;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _new;
 
