@@ -59,6 +59,7 @@ public sealed class ConvertTests : IDisposable
             ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () =>
                 await _test.Host.ConvertAsync(top, _test[target], new ConvertOptions { TargetFormat = "qed", Overwrite = true }));
             Assert.Equal(ImageErrorKind.InUse, refusal.Kind);
+            Assert.Contains("belongs to the chain", refusal.Message, StringComparison.Ordinal);
         }
 
         Assert.Equal(7, File.ReadAllBytes(_test["base.raw"])[0]);

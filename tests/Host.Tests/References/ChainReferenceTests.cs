@@ -74,7 +74,10 @@ public sealed class ChainReferenceTests : IDisposable
         string neighbour = _test.Raw("images-other/base.raw", Size, 7);
         string top = _test.Qed("images/top.qed", Size, neighbour, "raw");
 
-        Assert.Equal(ImageErrorKind.RefusedByPolicy, Refusal(top).Kind);
+        // The folder's opener would refuse it too; the policy has to see it by itself.
+        ImageException refusal = Refusal(top);
+        Assert.Equal(ImageErrorKind.RefusedByPolicy, refusal.Kind);
+        Assert.Contains("outside of the folders", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
