@@ -37,14 +37,21 @@ public abstract partial class BackendConformance
             byte[] data = Pattern((int)(offset / unit), length);
             await disk.WriteAsync(offset, data, flags);
             data.CopyTo(expected, offset);
-            if (!byForceUnitAccess)
+            await FlushUnlessAsync(byForceUnitAccess);
+            await AssertEveryStateReadsAsync(file, expected, $"after {length} bytes at {offset}");
+
+            await disk.WriteZeroesAsync(offset, unit, flags);
+            expected.AsSpan((int)offset, (int)unit).Clear();
+            await FlushUnlessAsync(byForceUnitAccess);
+            await AssertEveryStateReadsAsync(file, expected, $"after {unit} bytes of zeros at {offset}");
+        }
+
+        async ValueTask FlushUnlessAsync(bool isDurable)
+        {
+            if (!isDurable)
             {
                 await new ImageIo(isAsync).FlushAsync(image);
             }
-
-            await disk.WriteZeroesAsync(0, unit, flags);
-            await new ImageIo(isAsync).FlushAsync(image);
-            await AssertEveryStateReadsAsync(file, expected, $"after {length} bytes at {offset}");
         }
     }
 

@@ -12,7 +12,7 @@ public abstract partial class BackendConformance
     private const string ModelSearch = "conformance";
 
     /// <summary>How long the search with the model goes on in a usual run. <c>./test --long conformance --minutes N</c> searches longer.</summary>
-    protected virtual TimeSpan ModelBudget => TimeSpan.FromSeconds(2);
+    protected virtual TimeSpan ModelBudget => TimeSpan.FromSeconds(1);
 
     [Theory]
     [Trait("Long", ModelSearch)]
