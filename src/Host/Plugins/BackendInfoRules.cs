@@ -1,14 +1,15 @@
-using System.Text.RegularExpressions;
-
 namespace QedVd.Host;
 
 /// <summary>A backend's description, validated like input and copied, so that nothing of the plugin stays in it and nothing in it changes.</summary>
-internal static partial class BackendInfoRules
+internal static class BackendInfoRules
 {
     private const int MaxExtensions = 32;
     private const int MaxOptions = 64;
     private const int MaxNameChars = 100;
     private const int MaxDescriptionChars = 400;
+    private const int MaxIdChars = 32;
+    private const int MaxOptionNameChars = 64;
+    private const int MaxExtensionChars = 16;
     private const ImageCapabilities AllCapabilities = (ImageCapabilities)(((int)ImageCapabilities.Preferred << 1) - 1);
 
     /// <exception cref="PluginRefusedException">The description is not acceptable.</exception>
@@ -19,10 +20,17 @@ internal static partial class BackendInfoRules
             throw new PluginRefusedException($"the backend '{typeName}' gives no description (Info is null).");
         }
 
-        Require(info.Id is not null && Id().IsMatch(info.Id), typeName, "Info.Id", info.Id, "1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first");
+        Require(IsId(info.Id), typeName, "Info.Id", info.Id, "1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first");
         Require(IsLine(info.DisplayName, MaxNameChars) && info.DisplayName.Trim().Length > 0, typeName, "Info.DisplayName", info.DisplayName, $"one line of 1 to {MaxNameChars} characters");
-        Require((info.Capabilities & ~AllCapabilities) == 0, typeName, "Info.Capabilities", info.Capabilities.ToString(), "capabilities that the contract names");
-        Require(info.ProbeBytes >= 0, typeName, "Info.ProbeBytes", info.ProbeBytes.ToString(System.Globalization.CultureInfo.InvariantCulture), "0 or more");
+        if ((info.Capabilities & ~AllCapabilities) != 0)
+        {
+            throw Refuse(typeName, "Info.Capabilities", $"'{info.Capabilities}'", "capabilities that the contract names");
+        }
+
+        if (info.ProbeBytes < 0)
+        {
+            throw Refuse(typeName, "Info.ProbeBytes", $"'{info.ProbeBytes}'", "0 or more");
+        }
 
         return info with
         {
@@ -37,7 +45,7 @@ internal static partial class BackendInfoRules
         Require(copy.Length <= MaxExtensions, typeName, "Info.FileExtensions", "a longer list", $"at most {MaxExtensions} extensions");
         foreach (string extension in copy)
         {
-            Require(extension is not null && Extension().IsMatch(extension), typeName, "Info.FileExtensions", extension, "lower case, a dot first");
+            Require(IsExtension(extension), typeName, "Info.FileExtensions", extension, "lower case, a dot first");
         }
 
         return copy;
@@ -51,11 +59,22 @@ internal static partial class BackendInfoRules
         foreach (OptionDescriptor? option in copy)
         {
             Require(option is not null, typeName, "Info.Options", value: null, "no null in it");
-            Require(option!.Name is not null && OptionName().IsMatch(option.Name), typeName, "the name of an option", option.Name, "1 to 64 of a-z, 0-9, '_' and '-', a letter first");
+            Require(IsOptionName(option!.Name), typeName, "the name of an option", option.Name, "1 to 64 of a-z, 0-9, '_' and '-', a letter first");
             Require(names.Add(option.Name!), typeName, "the name of an option", option.Name, "each name once");
-            Require(Enum.IsDefined(option.Kind), typeName, $"the kind of option '{option.Name}'", option.Kind.ToString(), "a kind that the contract names");
-            Require(IsLine(option.Description, MaxDescriptionChars), typeName, $"the description of option '{option.Name}'", option.Description, $"one line of at most {MaxDescriptionChars} characters");
-            Require(option.DefaultValue is null || IsLine(option.DefaultValue, MaxNameChars), typeName, $"the default of option '{option.Name}'", option.DefaultValue, $"one line of at most {MaxNameChars} characters");
+            if ((uint)option.Kind > (uint)OptionKind.Switch)
+            {
+                throw Refuse(typeName, $"the kind of option '{option.Name}'", $"'{option.Kind}'", "a kind that the contract names");
+            }
+
+            if (!IsLine(option.Description, MaxDescriptionChars))
+            {
+                throw Refuse(typeName, $"the description of option '{option.Name}'", Quote(option.Description), $"one line of at most {MaxDescriptionChars} characters");
+            }
+
+            if (option.DefaultValue is not null && !IsLine(option.DefaultValue, MaxNameChars))
+            {
+                throw Refuse(typeName, $"the default of option '{option.Name}'", Quote(option.DefaultValue), $"one line of at most {MaxNameChars} characters");
+            }
         }
 
         return copy;
@@ -67,19 +86,33 @@ internal static partial class BackendInfoRules
     {
         if (!condition)
         {
-            throw Refuse(typeName, field, value is null ? "null" : $"'{PluginText.OneLine(value)}'", rule);
+            throw Refuse(typeName, field, Quote(value), rule);
         }
     }
+
+    private static string Quote(string? value) => value is null ? "null" : $"'{PluginText.OneLine(value)}'";
 
     private static PluginRefusedException Refuse(string typeName, string field, string value, string rule) =>
         new($"the backend '{typeName}' describes itself wrongly: {field} is {value}; allowed: {rule}.");
 
-    [GeneratedRegex("^[a-z][a-z0-9._-]{0,31}\\z", RegexOptions.CultureInvariant)]
-    private static partial Regex Id();
+    // Plain loops: this runs at the start of every program, where regular expressions or SearchValues cost milliseconds to compile.
+    private static bool IsId(string? text) => text is { Length: >= 1 and <= MaxIdChars } && char.IsAsciiLetterLower(text[0]) && IsOf(text, '.');
 
-    [GeneratedRegex("^\\.[a-z0-9._-]{1,15}\\z", RegexOptions.CultureInvariant)]
-    private static partial Regex Extension();
+    private static bool IsOptionName(string? text) => text is { Length: >= 1 and <= MaxOptionNameChars } && char.IsAsciiLetterLower(text[0]) && IsOf(text, '-');
 
-    [GeneratedRegex("^[a-z][a-z0-9_-]{0,63}\\z", RegexOptions.CultureInvariant)]
-    private static partial Regex OptionName();
+    private static bool IsExtension(string? text) => text is { Length: >= 2 and <= MaxExtensionChars } && text[0] == '.' && IsOf(text, '.');
+
+    /// <summary>Whether the text has only a-z, 0-9, '_', '-' and one more character.</summary>
+    private static bool IsOf(string text, char further)
+    {
+        foreach (char character in text)
+        {
+            if (!char.IsAsciiLetterLower(character) && !char.IsAsciiDigit(character) && character is not ('_' or '-') && character != further)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }

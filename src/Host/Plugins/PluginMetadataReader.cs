@@ -17,19 +17,14 @@ internal static class PluginMetadataReader
         RefuseNative(file);
         try
         {
-            using PEReader image = new(file);
+            using PEReader image = new(file, PEStreamOptions.PrefetchMetadata);
             if (!image.HasMetadata)
             {
                 throw new PluginRefusedException("it is a native Windows library; a plugin is a .NET assembly.");
             }
 
             MetadataReader reader = image.GetMetadataReader();
-            if (!reader.IsAssembly)
-            {
-                throw new PluginRefusedException("it is a .NET module without an assembly of its own.");
-            }
-
-            return ReadAssembly(reader);
+            return reader.IsAssembly ? ReadAssembly(reader) : throw new PluginRefusedException("it is a .NET module without an assembly of its own.");
         }
         catch (Exception exception) when (exception is not (PluginRefusedException or IOException or OutOfMemoryException))
         {
@@ -84,12 +79,13 @@ internal static class PluginMetadataReader
             }
         }
 
-        return new PluginMetadata(
-            reader.GetString(assembly.Name),
-            assembly.Version,
-            framework,
-            [.. reader.AssemblyReferences.Select(handle => NameOf(reader, reader.GetAssemblyReference(handle)))],
-            backends);
+        List<AssemblyName> references = [];
+        foreach (AssemblyReferenceHandle handle in reader.AssemblyReferences)
+        {
+            references.Add(NameOf(reader, reader.GetAssemblyReference(handle)));
+        }
+
+        return new PluginMetadata(reader.GetString(assembly.Name), assembly.Version, framework, references, backends);
     }
 
     private static AssemblyName NameOf(MetadataReader reader, AssemblyReference reference) => new() { Name = reader.GetString(reference.Name), Version = reference.Version };

@@ -12,25 +12,27 @@ internal static class PluginTypeRules
     /// <returns>The full name of the class, as <see cref="Assembly.GetType(string)"/> takes it.</returns>
     public static string Resolve(MetadataReader reader, string? serializedName)
     {
+        // A class of the plugin itself is written as its full name and nothing else. Names are taken apart only to explain what is wrong:
+        // the parser for them costs a program's start more than all the rest of this.
+        foreach (TypeDefinitionHandle handle in reader.TypeDefinitions)
+        {
+            TypeDefinition type = reader.GetTypeDefinition(handle);
+            if (FullName(reader, type) == serializedName)
+            {
+                CheckShape(reader, type, serializedName);
+                return serializedName;
+            }
+        }
+
         string shown = PluginText.OneLine(serializedName);
         if (!TypeName.TryParse(serializedName, out TypeName? name) || !name.IsSimple)
         {
             throw new PluginRefusedException($"its ImageBackend attribute names '{shown}', which is not the name of a class.");
         }
 
-        if (name.AssemblyName is { } elsewhere && !reader.StringComparer.Equals(reader.GetAssemblyDefinition().Name, elsewhere.Name))
+        if (name.AssemblyName is { } elsewhere)
         {
             throw new PluginRefusedException($"its ImageBackend attribute names '{name.FullName}' of another assembly ({elsewhere.Name}); it must be a class of the plugin itself.");
-        }
-
-        foreach (TypeDefinitionHandle handle in reader.TypeDefinitions)
-        {
-            TypeDefinition type = reader.GetTypeDefinition(handle);
-            if (FullName(reader, type) == name.FullName)
-            {
-                CheckShape(reader, type, name.FullName);
-                return name.FullName;
-            }
         }
 
         throw new PluginRefusedException($"its ImageBackend attribute names the class '{shown}', which is not in the assembly.");
