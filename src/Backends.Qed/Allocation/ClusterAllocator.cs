@@ -90,6 +90,16 @@ internal sealed partial class ClusterAllocator
         return new Reservation(_limit == long.MaxValue ? Interlocked.Add(ref _next, bytes) - bytes : AddBelowLimit(bytes), clusters, IsFresh: true);
     }
 
+    /// <summary>Takes back what a failed request has not written to: as if it had not been handed out, where nothing was since.</summary>
+    public void Withdraw(in Reservation reservation)
+    {
+        long end = reservation.Offset + (reservation.Clusters * _geometry.ClusterBytes);
+        if (!reservation.IsFresh || Interlocked.CompareExchange(ref _next, reservation.Offset, end) != end)
+        {
+            GiveBack(reservation);
+        }
+    }
+
     /// <summary>Takes back what a failed request may have written: to be used again, but never in part.</summary>
     public void GiveBack(in Reservation reservation)
     {

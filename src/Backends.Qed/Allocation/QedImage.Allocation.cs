@@ -38,6 +38,7 @@ internal sealed partial class QedImage
             Reservation reservation = _allocator.Reserve(wanted);
             int inCluster = (int)(offset & (_clusterBytes - 1));
             int length = (int)Math.Min(buffer.Length, (reservation.Clusters * _clusterBytes) - inCluster);
+            await EnsureLengthAsync<TIo>(reservation, cancellationToken).ConfigureAwait(false);
             try
             {
                 await WriteNewClustersAsync<TIo>(reservation, inCluster, buffer.Slice(0, length), cancellationToken).ConfigureAwait(false);
@@ -60,6 +61,21 @@ internal sealed partial class QedImage
         }
     }
 
+    /// <summary>The file covers a cluster before any entry names it.</summary>
+    private async ValueTask EnsureLengthAsync<TIo>(Reservation reservation, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        try
+        {
+            await _allocator.EnsureLengthAsync<TIo>(reservation.Offset + (reservation.Clusters * _clusterBytes), cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _allocator.Withdraw(reservation);
+            throw;
+        }
+    }
+
     /// <summary>The guest's bytes and, unless the rest of the clusters reads as zero anyway, zeros around them.</summary>
     private async ValueTask WriteNewClustersAsync<TIo>(Reservation clusters, int inCluster, IoBuffer buffer, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
@@ -67,7 +83,6 @@ internal sealed partial class QedImage
         long end = clusters.Offset + (clusters.Clusters * _clusterBytes);
         long dataStart = clusters.Offset + inCluster;
         long dataEnd = dataStart + buffer.Length;
-        await _allocator.EnsureLengthAsync<TIo>(end, cancellationToken).ConfigureAwait(false);
         bool fill = !clusters.IsFresh || !NeverWrittenReadsZero;
         if (fill)
         {
@@ -127,9 +142,9 @@ internal sealed partial class QedImage
     {
         long bytes = _header.Geometry.TableBytes;
         Reservation reservation = _allocator.ReserveFresh(_header.Geometry.TableClusters);
+        await EnsureLengthAsync<TIo>(reservation, cancellationToken).ConfigureAwait(false);
         try
         {
-            await _allocator.EnsureLengthAsync<TIo>(reservation.Offset + bytes, cancellationToken).ConfigureAwait(false);
             if (NeverWrittenReadsZero)
             {
                 await TIo.AllocateAsync(_storage, reservation.Offset, bytes, cancellationToken).ConfigureAwait(false);
@@ -143,7 +158,8 @@ internal sealed partial class QedImage
         }
         catch
         {
-            _allocator.GiveBack(reservation);
+            // Nothing but zeros was written there, if anything.
+            _allocator.Withdraw(reservation);
             throw;
         }
     }

@@ -117,17 +117,18 @@ internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache 
         }
 
         int index = (l1Index & SliceKey.EntryMask) + 1;
-        for (int next = l1Index + 1; span < lengthBytes && next < _l1Entries && index < l1.End; next++, index++)
+        for (int next = l1Index + 1; next < _l1Entries && index < l1.End && l1.Get(index) == SliceEntry.Unallocated; next++, index++)
         {
-            if (l1.Get(index) != SliceEntry.Unallocated)
+            // Not added up first: the sum may exceed 63 bits.
+            if (lengthBytes - span <= 1L << _l1Shift)
             {
-                break;
+                return lengthBytes;
             }
 
             span += 1L << _l1Shift;
         }
 
-        return Math.Min(span, lengthBytes);
+        return span;
     }
 
     /// <summary>The run at an offset as far as this slice shows it; of length 0 when the first entry is invalid.</summary>

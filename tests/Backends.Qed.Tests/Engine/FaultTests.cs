@@ -60,13 +60,17 @@ public sealed class FaultTests
         QedImage image = Images.Open(file);
         file.Fail(kind, error: ImageErrorKind.OutOfSpace, isSticky: true);
 
-        for (int i = 0; i < 3; i++)
+        long length = 0;
+        for (int i = 0; i < 20; i++)
         {
+            length = i == 2 ? file.LengthBytes : length;
             ImageException failure = Assert.Throws<ImageException>(() => image.Write(0, ConcurrencyTests.Pattern(Cluster, 1)));
             Assert.Equal(ImageErrorKind.OutOfSpace, failure.Kind);
             Assert.True(failure.IsRetryable);
         }
 
+        // Retrying takes no more room each time.
+        Assert.Equal(length, file.LengthBytes);
         file.ClearFaults();
         image.Flush();
         image.Write(0, ConcurrencyTests.Pattern(Cluster, 1));
