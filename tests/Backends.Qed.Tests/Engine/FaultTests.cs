@@ -204,7 +204,7 @@ public sealed class FaultTests
             made.Write(0, new byte[Cluster]);
         }
 
-        file.Poke((2 * Cluster) + 8, BitConverter.GetBytes(file.LengthBytes + Cluster));
+        file.Poke((2 * Cluster) + 8, BitConverter.GetBytes(file.LengthBytes + (5 * Cluster)));
         using QedImage image = Images.Open(file, pool: new TablePool(poolPages * 4096));
         for (int i = 2; i < 20; i++)
         {

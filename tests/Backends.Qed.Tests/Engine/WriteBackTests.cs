@@ -20,6 +20,25 @@ public sealed class WriteBackTests
     }
 
     [Fact]
+    public void Flush_OfAClusterThatAGrowthNotYetDurableMadeRoomFor_TakesBothBarriers()
+    {
+        (SimulatedFile file, QedImage image) = Settled(withParent: false);
+        using (image)
+        {
+            // The clock stands still, so that no second barrier in the background makes the growth durable.
+            long durable = file.LengthBytes;
+            for (int cluster = 5; image.Map((cluster - 1) * Cluster, 1).StorageOffset < durable; cluster++)
+            {
+                image.Write(cluster * Cluster, new byte[512]);
+            }
+
+            Assert.Equal(["barrier", "sector", "barrier"], Record(file, image.Flush));
+            Assert.Equal(["data"], Record(file, () => image.Write(300 * Cluster, new byte[512])));
+            Assert.Equal(["sector", "barrier"], Record(file, image.Flush));
+        }
+    }
+
+    [Fact]
     public void Flush_OfAClusterOverAParent_PutsABarrierBetweenDataAndEntry()
     {
         (SimulatedFile file, QedImage image) = Settled(withParent: true);
