@@ -3,7 +3,7 @@ namespace QedVd;
 /// <summary>What a backend says of itself. Constant.</summary>
 public sealed record BackendInfo
 {
-    /// <summary>Unique, lower case, as used on command lines ("qed").</summary>
+    /// <summary>Unique, as used on command lines ("qed"): 1 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter.</summary>
     public required string Id { get; init; }
 
     /// <summary>For people ("QEMU Enhanced Disk").</summary>

@@ -4,8 +4,13 @@ namespace QedVd;
 public readonly ref struct ProbeInput
 {
     /// <summary>Creates the input.</summary>
-    public ProbeInput(ReadOnlySpan<byte> start, long lengthBytes, string? fileName = null)
+    /// <param name="start">The first bytes of the file.</param>
+    /// <param name="lengthBytes">The length of the file.</param>
+    /// <param name="fileName">Its name without folder.</param>
+    /// <param name="end">Its last bytes.</param>
+    public ProbeInput(ReadOnlySpan<byte> start, long lengthBytes, string? fileName = null, ReadOnlySpan<byte> end = default)
     {
+        End = end;
         Start = start;
         LengthBytes = lengthBytes;
         FileName = fileName;
@@ -13,6 +18,9 @@ public readonly ref struct ProbeInput
 
     /// <summary>The first bytes of the file; all of them when the file is short.</summary>
     public ReadOnlySpan<byte> Start { get; }
+
+    /// <summary>The last bytes of the file, at least 512 where it has as many, for formats with a footer; empty when the host did not read them.</summary>
+    public ReadOnlySpan<byte> End { get; }
 
     /// <summary>The length of the file.</summary>
     public long LengthBytes { get; }

@@ -284,9 +284,10 @@ public abstract class DiskImageBase : IDiskImage
 
         if ((offset | lengthBytes) < 0 || offset > VirtualSizeBytes - lengthBytes)
         {
-            long block = Limits.BlockBytes;
-            Int128 end = (Int128)offset + lengthBytes;
-            if (offset < 0 || lengthBytes < 0 || offset > VirtualSizeBytes || end % block != 0 || end - VirtualSizeBytes >= block)
+            ulong block = (ulong)Limits.BlockBytes;
+            ulong size = (ulong)VirtualSizeBytes;
+            ulong end = unchecked((ulong)offset + (ulong)lengthBytes);
+            if (offset < 0 || lengthBytes < 0 || offset > VirtualSizeBytes || end % block != 0 || end - size >= block)
             {
                 ThrowRange(offset, lengthBytes);
             }

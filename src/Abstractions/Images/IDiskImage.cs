@@ -104,6 +104,11 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     /// Writes a run as long as possible; may handle less than asked. Allocated: in place. Free: allocates when the request covers whole blocks
     /// (or parts of one where nothing lies beneath), else answers <see cref="WriteResult.IsFree"/>. Into a zero block: the rest of it stays zero.
     /// </summary>
+    /// <remarks>
+    /// A block becomes visible as allocated, to reads, maps and other writes, only when its data is in place: copy on write relies on it. A write
+    /// that reaches the end of the disk covers the whole of its last block. Without <see cref="WriteFlags.NoAllocate"/>, 'free' is no answer where
+    /// nothing lies beneath.
+    /// </remarks>
     WriteResult Write(long offset, ReadOnlySpan<byte> buffer, WriteFlags flags = WriteFlags.None);
 
     /// <inheritdoc cref="Write"/>

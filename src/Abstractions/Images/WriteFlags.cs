@@ -13,7 +13,7 @@ public enum WriteFlags
     /// <summary>Change only what is allocated already; answer <see cref="WriteResult.IsFree"/> otherwise.</summary>
     NoAllocate = 1 << 1,
 
-    /// <summary>A zero request may give room back to the volume.</summary>
+    /// <summary>A zero request need not keep room on the volume. Without this a format may keep it, and may also give it back.</summary>
     MayUnmap = 1 << 2,
 
     /// <summary>A zero request that would have to write zeros fails with <see cref="ImageErrorKind.NotSupported"/> and changes nothing.</summary>

@@ -6,4 +6,5 @@ namespace QedVd;
 /// </summary>
 /// <param name="DeviceId">The device, or 0 where the platform has none.</param>
 /// <param name="FileId">The file on that device.</param>
-public readonly record struct StorageIdentity(ulong DeviceId, UInt128 FileId);
+/// <param name="FileIdHigh">More of the file's number, where it has more than 64 bits.</param>
+public readonly record struct StorageIdentity(ulong DeviceId, ulong FileId, ulong FileIdHigh = 0);

@@ -40,14 +40,7 @@ internal readonly record struct QedGeometry(int ClusterBits, int TableBits)
     public long BytesPerL2 => 1L << (EntryBits + ClusterBits);
 
     /// <summary>The largest disk: what the tables can address, at most <see cref="LargestVirtualSizeBytes"/>.</summary>
-    public long MaxVirtualSizeBytes
-    {
-        get
-        {
-            UInt128 product = UInt128.One << AddressBits;
-            return product > (ulong)LargestVirtualSizeBytes ? LargestVirtualSizeBytes : (long)(ulong)product;
-        }
-    }
+    public long MaxVirtualSizeBytes => AddressBits > 62 ? LargestVirtualSizeBytes : 1L << AddressBits;
 
     /// <summary>
     /// Whether QEMU opens such images: it takes a table of one cluster for an overflow, and computes the largest disk in 64 bits, where 2^64 wraps to 0.

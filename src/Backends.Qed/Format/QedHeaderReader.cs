@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace QedVd.Backends.Qed;
 
-/// <summary>The one place where a header is proven. All arithmetic is wider than the fields, so that no value can wrap around.</summary>
+/// <summary>The one place where a header is proven. No arithmetic on its fields can wrap around: 32-bit ones are widened, 64-bit ones only compared.</summary>
 internal static class QedHeaderReader
 {
     public static QedHeader Read(ReadOnlySpan<byte> start, long fileLengthBytes, string name)
@@ -23,10 +23,10 @@ internal static class QedHeaderReader
         }
 
         QedGeometry geometry = ReadGeometry(start, name);
-        UInt128 fileClustersEnd = (UInt128)geometry.RoundDown(fileLengthBytes);
+        ulong fileClustersEnd = (ulong)geometry.RoundDown(fileLengthBytes);
 
         uint headerClusters = BinaryPrimitives.ReadUInt32LittleEndian(start[12..]);
-        UInt128 headerEnd = (UInt128)headerClusters * (ulong)geometry.ClusterBytes;
+        ulong headerEnd = headerClusters * (ulong)geometry.ClusterBytes;
         if (headerClusters == 0 || headerEnd > fileClustersEnd)
         {
             throw Bad(name, 12, "header_size", headerClusters, $"clusters of {geometry.ClusterBytes} bytes; allowed: at least 1, and all of them inside the file of {fileLengthBytes} bytes");
@@ -59,7 +59,7 @@ internal static class QedHeaderReader
             throw Bad(name, 40, "l1_table_offset", l1Offset, $"allowed: at or behind the end of the header area at {headerEnd}");
         }
 
-        if ((UInt128)l1Offset + (ulong)geometry.TableBytes > fileClustersEnd)
+        if (l1Offset > fileClustersEnd || fileClustersEnd - l1Offset < (ulong)geometry.TableBytes)
         {
             throw Bad(
                 name,
@@ -136,7 +136,7 @@ internal static class QedHeaderReader
         return geometry;
     }
 
-    private static void CheckBackingName(string name, uint offset, uint size, UInt128 headerEnd)
+    private static void CheckBackingName(string name, uint offset, uint size, ulong headerEnd)
     {
         if ((ulong)offset + size > headerEnd)
         {

@@ -95,7 +95,7 @@ public static class BackendResults
             long block = image.Limits.BlockBytes;
             amountsFit = block > 0
                 && result.PreBytes >= 0 && result.PreBytes < block && result.PreBytes <= offset && (offset - result.PreBytes) % block == 0
-                && result.PostBytes >= 0 && result.PostBytes < block && ((Int128)offset + result.LengthBytes + result.PostBytes) % block == 0;
+                && result.PostBytes >= 0 && result.PostBytes < block && ((ulong)offset + (ulong)result.LengthBytes + (ulong)result.PostBytes) % (ulong)block == 0;
         }
 
         if (!lengthFits || !amountsFit)

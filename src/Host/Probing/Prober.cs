@@ -72,14 +72,15 @@ public sealed class Prober
 
     private static ProbeReport Judge(IReadOnlyList<IImageBackend> backends, string name, string? fileName, ReadOnlySpan<byte> start, ReadOnlySpan<byte> all, long lengthBytes)
     {
-        var input = new ProbeInput(start, lengthBytes, fileName ?? Path.GetFileName(name));
+        ReadOnlySpan<byte> end = all[Math.Max(0, all.Length - EndBytes)..];
+        var input = new ProbeInput(start, lengthBytes, fileName ?? Path.GetFileName(name), end);
         List<ProbeCandidate> candidates = [];
         foreach (IImageBackend backend in backends)
         {
             candidates.Add(Ask(backend, input));
         }
 
-        ProbeWindow window = new(start, all[Math.Max(0, all.Length - EndBytes)..], lengthBytes);
+        ProbeWindow window = new(start, end, lengthBytes);
         return new ProbeReport
         {
             Name = name,

@@ -37,7 +37,7 @@ public sealed class MemoryStorage : IImageStorage
         StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles | StorageFacts.CanSetLength;
 
     /// <inheritdoc/>
-    public StorageIdentity Identity => new(ulong.MaxValue, (UInt128)_bytes.Number);
+    public StorageIdentity Identity => new(ulong.MaxValue, (ulong)_bytes.Number);
 
     /// <inheritdoc/>
     public bool IsReadOnly { get; }

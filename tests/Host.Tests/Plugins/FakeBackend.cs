@@ -18,11 +18,14 @@ internal sealed class FakeBackend : IImageBackend
 
     public ProbeResult Probe(in ProbeInput input)
     {
+        SeenEnd = input.End.ToArray();
         Seen = (input.Start.ToArray(), input.LengthBytes, input.FileName);
         return OnProbe();
     }
 
     public (byte[] Start, long LengthBytes, string? FileName) Seen { get; private set; }
+
+    public byte[] SeenEnd { get; private set; } = [];
 
     public IDiskImage Open(IImageStorage storage, ImageOpenOptions options) => OnOpen(storage);
 

@@ -192,6 +192,23 @@ public sealed class ProberTests
 
     private static ProbeReport Probe(BackendCatalog catalog, SimulatedFile file) => new Prober(catalog).Probe(new SimulatedStorage(file));
 
+    [Theory]
+    [InlineData(100)]
+    [InlineData(700)]
+    [InlineData(1 << 20)]
+    public void Probe_BackendWithAFooter_SeesTheEndOfTheFile(int lengthBytes)
+    {
+        byte[] content = new byte[lengthBytes];
+        new Random(1).NextBytes(content);
+        FakeBackend backend = Backend("footer", () => new ProbeResult(ProbeConfidence.No, "no footer"));
+        var catalog = new BackendCatalog();
+        catalog.Add(backend);
+
+        Probe(catalog, File("disk.img", content));
+
+        Assert.Equal(content[^Math.Min(lengthBytes, Prober.EndBytes)..], backend.SeenEnd);
+    }
+
     private static SimulatedFile File(string name, ReadOnlySpan<byte> content) => new(name, content: content);
 
     private static FakeBackend Backend(string id, Func<ProbeResult> probe) => new(id) { OnProbe = probe };

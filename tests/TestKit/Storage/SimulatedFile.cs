@@ -46,7 +46,7 @@ public sealed partial class SimulatedFile
         Facts = facts;
         _content = content;
         _initial = content.Clone();
-        Identity = new StorageIdentity(0, (UInt128)Interlocked.Increment(ref s_lastId));
+        Identity = new StorageIdentity(0, (ulong)Interlocked.Increment(ref s_lastId));
     }
 
     /// <summary>A file with the content of a host file.</summary>

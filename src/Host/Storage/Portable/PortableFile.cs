@@ -282,7 +282,7 @@ internal sealed class PortableFile : HostFile
 
         // The name has to do; links make two of one there.
         byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(path));
-        return new StorageIdentity(0, new UInt128(BitConverter.ToUInt64(hash, 0), BitConverter.ToUInt64(hash, 8)));
+        return new StorageIdentity(0, BitConverter.ToUInt64(hash, 0), BitConverter.ToUInt64(hash, 8));
     }
 
     private static LockOutcome LockHandle(SafeFileHandle handle, LockRights rights)

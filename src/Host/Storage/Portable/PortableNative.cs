@@ -67,7 +67,7 @@ internal static unsafe partial class PortableNative
 
         // FILE_ID_INFO: the volume's serial number (8 bytes), the file's number (16).
         return OperatingSystem.IsWindows() && GetFileInformation(file, FileIdInfo, result, 24)
-            ? (new StorageIdentity(*(ulong*)result, new UInt128(*(ulong*)(result + 16), *(ulong*)(result + 8))), true)
+            ? (new StorageIdentity(*(ulong*)result, *(ulong*)(result + 8), *(ulong*)(result + 16)), true)
             : null;
     }
 }
