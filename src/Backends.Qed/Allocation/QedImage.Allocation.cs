@@ -12,7 +12,7 @@ internal sealed partial class QedImage
         where TIo : struct, IIoMode
     {
         long first = offset >> _clusterBits;
-        long last = Math.Min((offset + buffer.Length - 1) >> _clusterBits, first | SliceKey.EntryMask);
+        long last = Math.Min((offset + (buffer.Length - 1)) >> _clusterBits, first | SliceKey.EntryMask);
         RunClaim? claim = _claims.TryClaim(first, ref last, out Task? taken);
         if (claim is null)
         {

@@ -9,8 +9,8 @@ internal static class WritePlan
     /// </summary>
     public static long AllocatableBytes(in QedGeometry geometry, Beneath beneath, long virtualSizeBytes, long offset, long lengthBytes)
     {
+        // The last cluster of the largest disk ends at 2^63: ends are not computed.
         long firstCluster = geometry.RoundDown(offset);
-        long end = offset + lengthBytes;
         if (!beneath.MayHoldDataAt(firstCluster))
         {
             return lengthBytes;
@@ -22,19 +22,21 @@ internal static class WritePlan
         }
 
         // The tail may be a part of a cluster if that lies beyond everything beneath.
-        long tail = geometry.RoundDown(end);
-        return end >= virtualSizeBytes || !beneath.MayHoldDataAt(tail) ? lengthBytes : tail - offset;
+        long wholeBytes = geometry.RoundDown(lengthBytes);
+        return lengthBytes >= virtualSizeBytes - offset || !beneath.MayHoldDataAt(offset + wholeBytes) ? lengthBytes : wholeBytes;
     }
 
     /// <summary>The answer for the first cluster of a free run, of which the request covers a part only.</summary>
     public static WriteResult AnswerFirstCluster(in QedGeometry geometry, long offset, long lengthBytes) =>
-        AnswerFree(geometry, offset, Math.Min(lengthBytes, geometry.RoundDown(offset) + geometry.ClusterBytes - offset));
+        AnswerFree(geometry, offset, Math.Min(lengthBytes, geometry.ClusterBytes - InCluster(geometry, offset)));
 
     /// <summary>The answer for a free run: what the host has to supply in front and behind.</summary>
     public static WriteResult AnswerFree(in QedGeometry geometry, long offset, long lengthBytes)
     {
-        long end = offset + lengthBytes;
-        long lastEnd = geometry.RoundDown(end - 1) + geometry.ClusterBytes;
-        return WriteResult.Free(lengthBytes, offset - geometry.RoundDown(offset), lastEnd - end);
+        long pre = InCluster(geometry, offset);
+        long inLast = InCluster(geometry, pre + lengthBytes);
+        return WriteResult.Free(lengthBytes, pre, inLast == 0 ? 0 : geometry.ClusterBytes - inLast);
     }
+
+    private static long InCluster(in QedGeometry geometry, long offset) => offset - geometry.RoundDown(offset);
 }

@@ -97,7 +97,7 @@ internal sealed partial class QedImage
         }
 
         bool noAllocate = (flags & WriteFlags.NoAllocate) != 0;
-        long inFirst = Math.Min(lengthBytes, _header.Geometry.RoundDown(offset) + _clusterBytes - offset);
+        long inFirst = Math.Min(lengthBytes, _clusterBytes - (offset & (_clusterBytes - 1)));
         long whole = WritePlan.AllocatableBytes(_header.Geometry, Beneath.Unknown, _virtualSizeBytes, offset, lengthBytes);
         if (isDiscard)
         {
@@ -124,7 +124,7 @@ internal sealed partial class QedImage
         await LimitDirtyAsync<TIo>(cancellationToken).ConfigureAwait(false);
         await PrepareToAllocateAsync<TIo>(cancellationToken).ConfigureAwait(false);
         long first = offset >> _clusterBits;
-        long last = Math.Min((offset + lengthBytes - 1) >> _clusterBits, first | SliceKey.EntryMask);
+        long last = Math.Min((offset + (lengthBytes - 1)) >> _clusterBits, first | SliceKey.EntryMask);
         RunClaim? claim = _claims.TryClaim(first, ref last, out Task? taken);
         if (claim is null)
         {
