@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace QedVd.Backends.Qed;
 
 /// <summary>
@@ -9,11 +11,11 @@ internal sealed partial class QedImage : DiskImageBase
     private readonly IImageStorage _storage;
     private readonly ImageOpenOptions _options;
     private readonly TablePool _pool;
-    private readonly KnownTables _knownTables;
+    private KnownTables _knownTables;
     private readonly TouchedSlices _touched = new();
     private readonly ClusterAllocator _allocator;
-    private readonly FreeTables _freeTables;
-    private readonly TableMap _map;
+    private FreeTables _freeTables;
+    private TableMap _map;
     private readonly RequestEpochs _epochs = new();
     private readonly RunClaims _claims = new();
     private readonly DirtyTables _dirty;
@@ -23,7 +25,7 @@ internal sealed partial class QedImage : DiskImageBase
     private readonly long _clusterBytes;
     private readonly long _virtualSizeBytes;
     private QedHeader _header;
-    private ImageOpenFlags _openFlags;
+    private volatile ImageOpenFlags _openFlags;
     private BeneathHolder _beneath;
 
     /// <summary>Goes on from an opening. Does no I/O.</summary>
@@ -40,16 +42,12 @@ internal sealed partial class QedImage : DiskImageBase
         _clusterBytes = _header.Geometry.ClusterBytes;
         _virtualSizeBytes = _header.VirtualSizeBytes;
         _beneath = new BeneathHolder(start.Parent is null ? Beneath.Nothing : Beneath.Unknown);
-        _knownTables = new KnownTables(_header.Geometry);
         bool withoutBarriers = start.Options.Mode == ConsistencyMode.Unsafe;
         _allocator = new ClusterAllocator(_storage, _header.Geometry, start, withoutBarriers);
         _dirty = new DirtyTables(_pool, _touched);
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
-        SliceProof proof = new(_header, _knownTables, _allocator, _touched);
-        int l1Entries = _header.Geometry.L1EntriesFor(_virtualSizeBytes);
-        _freeTables = new FreeTables(_header.Geometry, l1Entries);
-        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));
+        ForgetTables();
     }
 
     /// <inheritdoc/>
@@ -85,6 +83,9 @@ internal sealed partial class QedImage : DiskImageBase
     /// <summary>The header as the storage has it.</summary>
     internal QedHeader Header => Volatile.Read(ref _header);
 
+    /// <summary>Slices of tables that are to be written.</summary>
+    internal int DirtySlices => _dirty.Count;
+
     /// <summary>What the opening handed over.</summary>
     internal QedImageStart Start { get; }
 
@@ -99,6 +100,17 @@ internal sealed partial class QedImage : DiskImageBase
         output.WriteLine($"mode             {_options.Mode}, {_openFlags}");
         output.WriteLine($"allocated up to  {_allocator.AllocatedEnd} of {_storage.GetLength()} bytes");
         output.WriteLine($"table memory     {_pool.PagesInUse} of {_pool.CapacityPages} pages of {TablePage.SizeBytes} bytes, shared; {_dirty.Count} slices of this image to be written");
+    }
+
+    /// <summary>Starts over with nothing in memory of the tables.</summary>
+    [MemberNotNull(nameof(_knownTables), nameof(_freeTables), nameof(_map))]
+    private void ForgetTables()
+    {
+        int l1Entries = _header.Geometry.L1EntriesFor(_virtualSizeBytes);
+        _knownTables = new KnownTables(_header.Geometry);
+        _freeTables = new FreeTables(_header.Geometry, l1Entries);
+        SliceProof proof = new(_header, _knownTables, _allocator, _touched);
+        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));
     }
 
     /// <summary>A boxed answer, so that it is read and replaced in one piece.</summary>

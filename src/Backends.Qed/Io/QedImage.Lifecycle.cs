@@ -5,22 +5,53 @@ namespace QedVd.Backends.Qed;
 internal sealed partial class QedImage
 {
     private readonly IoGate _headerGate = new();
+    private readonly IoGate _changeGate = new();
 
     /// <inheritdoc/>
+    /// <remarks>Meanwhile the image acts as over something unknown, which is right before and after. On failure the old answer stands.</remarks>
     protected override async ValueTask SetBeneathCore<TIo>(Beneath beneath, CancellationToken cancellationToken)
     {
-        Volatile.Write(ref _beneath, new BeneathHolder(beneath));
-        await _epochs.WaitForEarlierAsync<TIo>(cancellationToken).ConfigureAwait(false);
-
-        // What was allowed to be lost as zeros over nothing must not be lost as something else over a parent.
-        if (_dirty.Count > 0)
+        await _changeGate.EnterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        BeneathHolder after = _beneath;
+        try
         {
-            await _writer.CommitAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            if (after.Value != beneath)
+            {
+                Volatile.Write(ref _beneath, new BeneathHolder(Beneath.Unknown));
+            }
+
+            await _epochs.WaitForEarlierAsync<TIo>(cancellationToken).ConfigureAwait(false);
+
+            // What was allowed to be lost as zeros over nothing must not be lost as something else over a parent.
+            if (_isChanged)
+            {
+                await FlushCore<TIo>(cancellationToken).ConfigureAwait(false);
+            }
+
+            after = new BeneathHolder(beneath);
+        }
+        finally
+        {
+            Volatile.Write(ref _beneath, after);
+            _changeGate.Exit();
         }
     }
 
     /// <inheritdoc/>
     public override async ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default)
+    {
+        await _changeGate.EnterAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await ChangeOpenFlagsAsync(flags, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _changeGate.Exit();
+        }
+    }
+
+    private async ValueTask ChangeOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken)
     {
         ImageOpenFlags before = _openFlags;
         bool wasReadOnly = IsReadOnly;
@@ -59,8 +90,13 @@ internal sealed partial class QedImage
             throw new ImageException(ImageErrorKind.InUse, $"{Name}: the image was changed by someone else since it was opened; close it and open it again.", Name, "open");
         }
 
+        // Somebody else may have written while this image could only be read: what is remembered of the tables goes, once nobody reads it.
+        TableCache before = _map.Cache;
         Volatile.Write(ref _header, start.Header);
         _allocator.Restart(start);
+        ForgetTables();
+        await _epochs.WaitForEarlierAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+        before.Clear();
         _openFlags = flags;
     }
 

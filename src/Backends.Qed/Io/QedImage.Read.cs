@@ -143,6 +143,11 @@ internal sealed partial class QedImage
     {
         if (bytesRead != run.LengthBytes)
         {
+            if (!IsReadOnly)
+            {
+                _writer.ThrowIfCut();
+            }
+
             throw new ImageException(
                 ImageErrorKind.Io,
                 $"{Name}: the file is truncated: data needs {run.LengthBytes} bytes at {run.StorageOffset}, and the file ends after {bytesRead} of them.",

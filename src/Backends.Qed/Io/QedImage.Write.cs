@@ -10,10 +10,10 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override WriteResult Write(long offset, ReadOnlySpan<byte> buffer, WriteFlags flags = WriteFlags.None)
     {
-        CheckMayWrite(offset, buffer.Length);
         int slot = _epochs.Enter();
         try
         {
+            CheckMayWrite(offset, buffer.Length);
             if (TryFindInPlace(offset, buffer.Length, flags, out MapRun run))
             {
                 _storage.Write(run.StorageOffset, buffer[..(int)run.LengthBytes]);
@@ -31,11 +31,11 @@ internal sealed partial class QedImage
     /// <inheritdoc/>
     public override ValueTask<WriteResult> WriteAsync(long offset, ReadOnlyMemory<byte> buffer, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default)
     {
-        CheckMayWrite(offset, buffer.Length);
         int slot = _epochs.Enter();
         bool leave = true;
         try
         {
+            CheckMayWrite(offset, buffer.Length);
             if (TryFindInPlace(offset, buffer.Length, flags, out MapRun run))
             {
                 ValueTask writing = _storage.WriteAsync(run.StorageOffset, buffer[..(int)run.LengthBytes], cancellationToken);
@@ -75,6 +75,7 @@ internal sealed partial class QedImage
         int slot = _epochs.Enter();
         try
         {
+            CheckMayWrite(offset, buffer.Length);
             while (true)
             {
                 MapRun run = await _map.LookupAsync<TIo>(offset, buffer.Length, cancellationToken).ConfigureAwait(false);
@@ -143,11 +144,14 @@ internal sealed partial class QedImage
         }
     }
 
+    /// <summary>Inside an epoch: who makes the image read-only waits for those that have passed here.</summary>
     private void CheckMayWrite(long offset, long lengthBytes)
     {
-        if ((_openFlags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0 || (offset | lengthBytes) < 0 || offset > _virtualSizeBytes - lengthBytes)
+        if ((_openFlags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0 || _writer.IsFenced
+            || (offset | lengthBytes) < 0 || offset > _virtualSizeBytes - lengthBytes)
         {
             CheckWrite(offset, lengthBytes);
+            _writer.ThrowIfFenced("write", offset);
         }
     }
 

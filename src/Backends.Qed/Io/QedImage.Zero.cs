@@ -30,6 +30,13 @@ internal sealed partial class QedImage
             int slot = _epochs.Enter();
             try
             {
+                if (done > 0 && IsReadOnly)
+                {
+                    // It became so between two runs; whoever asks for the rest is told.
+                    return WriteResult.Done(done);
+                }
+
+                CheckMayWrite(offset, lengthBytes);
                 MapRun run = await _map.LookupAsync<TIo>(offset + done, lengthBytes - done, cancellationToken).ConfigureAwait(false);
                 if (run.Kind == ExtentKind.Data)
                 {

@@ -14,6 +14,41 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     private readonly IoGate _sectors = new();
     private CommitTurn? _current;
     private CommitTurn? _next;
+    private ImageException? _fence;
+
+    /// <summary>Whether the file was found cut by somebody else: nothing more may be written to it.</summary>
+    public bool IsFenced => Volatile.Read(ref _fence) is not null;
+
+    /// <summary>Throws when <see cref="IsFenced"/>.</summary>
+    public void ThrowIfFenced(string operation, long offset = 0)
+    {
+        if (Volatile.Read(ref _fence) is { } fence)
+        {
+            throw new ImageException(ImageErrorKind.Fenced, $"{storage.Name}: {operation}: nothing more is written, because the file was cut by someone else while it was open.", storage.Name, operation, offset, fence);
+        }
+    }
+
+    /// <summary>Throws when the file is shorter than what this image has in it, and sees to it that nothing is written any more.</summary>
+    public void ThrowIfCut()
+    {
+        long needed = NeededBytes();
+        long length = storage.GetLength();
+        if (length >= needed)
+        {
+            return;
+        }
+
+        // Once more: this image may have been trimmed in between.
+        needed = NeededBytes();
+        length = storage.GetLength();
+        if (length < needed)
+        {
+            ImageException cause = new(
+                ImageErrorKind.Io, $"{storage.Name}: the file is truncated: it has {length} bytes, and the image needs {needed}. Close it, and check it before it is used again.", storage.Name, "flush", length);
+            Interlocked.CompareExchange(ref _fence, cause, null);
+            throw cause;
+        }
+    }
 
     /// <summary>Everything published before the call is durable when it returns, and so is everything written.</summary>
     public async ValueTask CommitAsync<TIo>(CancellationToken cancellationToken)
@@ -73,17 +108,10 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
         await _sectors.EnterAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
         try
         {
+            ThrowIfFenced("write back");
             using SectorImages images = new();
             long durable = allocator.DurableLengthBytes;
-            foreach (DirtySlice slice in dirty.List())
-            {
-                dirty.TakeFree(slice, images, durable);
-            }
-
-            if (!images.IsEmpty)
-            {
-                await WriteImagesAsync<TIo>(images, twoBarriers: false).ConfigureAwait(false);
-            }
+            await WriteImagesAsync<TIo>(images, images => TakeFree(images, durable)).ConfigureAwait(false);
         }
         finally
         {
@@ -133,30 +161,53 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     private async ValueTask CommitNowAsync<TIo>()
         where TIo : struct, IIoMode
     {
+        ThrowIfFenced("flush");
         long durable = allocator.DurableLengthBytes;
         if (dirty.Count > 0)
         {
             using SectorImages images = new();
-            foreach (DirtySlice slice in dirty.List())
-            {
-                dirty.Take(slice, images);
-            }
-
-            if (!images.IsEmpty)
-            {
-                await WriteImagesAsync<TIo>(images, twoBarriers: images.IsOrdered || images.DataEnd > durable).ConfigureAwait(false);
-            }
+            await WriteImagesAsync<TIo>(images, images => TakeAll(images, durable)).ConfigureAwait(false);
         }
 
         await BarrierAsync<TIo>().ConfigureAwait(false);
     }
 
-    private async ValueTask WriteImagesAsync<TIo>(SectorImages images, bool twoBarriers)
+    /// <summary>Takes the whole set; true when it needs both barriers.</summary>
+    private bool TakeAll(SectorImages images, long durable)
+    {
+        foreach (DirtySlice slice in dirty.List())
+        {
+            dirty.Take(slice, images);
+        }
+
+        return images.IsOrdered || images.DataEnd > durable;
+    }
+
+    private bool TakeFree(SectorImages images, long durable)
+    {
+        foreach (DirtySlice slice in dirty.List())
+        {
+            dirty.TakeFree(slice, images, durable);
+        }
+
+        return false;
+    }
+
+    /// <param name="images">Empty.</param>
+    /// <param name="take">Fixes the set. In here, so that what was taken is pending again also when there was no memory for the rest.</param>
+    private async ValueTask WriteImagesAsync<TIo>(SectorImages images, Func<SectorImages, bool> take)
         where TIo : struct, IIoMode
     {
         bool written = false;
         try
         {
+            bool twoBarriers = take(images);
+            if (images.IsEmpty)
+            {
+                written = true;
+                return;
+            }
+
             await images.RestoreInvalidAsync<TIo>(storage).ConfigureAwait(false);
             await WriteAllAsync<TIo>(images.UnlinkedTables).ConfigureAwait(false);
             if (twoBarriers)
@@ -198,6 +249,9 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
 
         long length = allocator.LengthBytes;
         await TIo.BarrierAsync(storage, CancellationToken.None).ConfigureAwait(false);
+        ThrowIfCut();
         allocator.NoteDurable(length);
     }
+
+    private long NeededBytes() => Math.Min(allocator.AllocatedEnd, allocator.LengthBytes);
 }
