@@ -42,7 +42,7 @@ public sealed class TablePage
     public bool TryBeginRead(object owner, long key, out int sequence)
     {
         sequence = Volatile.Read(ref _sequence);
-        if ((sequence & 1) != 0 || !ReferenceEquals(_owner, owner) || _key != key)
+        if ((sequence & 1) != 0 || !ReferenceEquals(Volatile.Read(ref _owner), owner) || Volatile.Read(ref _key) != key)
         {
             return false;
         }

@@ -127,10 +127,10 @@ internal sealed class WriteBackTimer : IDisposable
                 await _writer.WriteFreeAsync<AsyncIo>().ConfigureAwait(false);
             }
         }
-        catch (ImageException exception)
+        catch (Exception exception)
         {
             // The entries are still dirty: the next flush tries again, and reports it.
-            isFenced = exception.Kind == ImageErrorKind.Fenced;
+            isFenced = exception is ImageException { Kind: ImageErrorKind.Fenced };
         }
 
         Rearm(commit, isFenced);
@@ -140,12 +140,13 @@ internal sealed class WriteBackTimer : IDisposable
     {
         lock (_lock)
         {
-            if (_dirty.Count == 0)
+            if (_armed != ArmedSoon)
             {
-                // A publisher that came between has either armed the timer itself, or is counted.
-                Volatile.Write(ref _armed, _armed == ArmedSoon ? ArmedSoon : 0);
+                // Before the count: whoever publishes from here on either is counted, or finds the timer unarmed and waits for the lock.
+                Interlocked.Exchange(ref _armed, 0);
             }
-            else if (!isFenced && _armed != ArmedSoon)
+
+            if (_dirty.Count > 0 && !isFenced && _armed != ArmedSoon)
             {
                 _since = hasCommitted ? _time.GetTimestamp() : _since;
                 TimeSpan left = s_late - _time.GetElapsedTime(_since);
@@ -161,7 +162,7 @@ internal sealed class WriteBackTimer : IDisposable
         {
             await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (ImageException)
+        catch (Exception)
         {
             // As above.
         }
