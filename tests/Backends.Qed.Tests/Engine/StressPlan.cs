@@ -9,6 +9,12 @@ internal sealed record StressPlan
     public const int SectorBytes = 512;
     public const int SectorsPerCluster = Cluster / SectorBytes;
 
+    /// <summary>Clusters outside the windows that are written to make the file grow.</summary>
+    public const int FirstFiller = 100;
+
+    /// <inheritdoc cref="FirstFiller"/>
+    public const int Fillers = 180;
+
     /// <summary>The last cluster is a part of one.</summary>
     public const int SizeBytes = (600 * Cluster) + (3 * SectorBytes);
 

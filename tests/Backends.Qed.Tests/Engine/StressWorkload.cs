@@ -15,6 +15,7 @@ internal sealed class StressWorkload
     private readonly TablePool _pool;
     private readonly Dictionary<(int Position, bool Kept), Dictionary<int, HashSet<int>>> _allowed = [];
     private QedImage _image;
+    private int _fillers;
 
     public StressWorkload(StressPlan plan)
     {
@@ -126,7 +127,7 @@ internal sealed class StressWorkload
 
             (int sector, int count) = DrawRange(random, thread);
             WriteFlags flags = random.Next(10) == 0 ? WriteFlags.ForceUnitAccess : WriteFlags.None;
-            switch (random.Next(14))
+            switch (random.Next(16))
             {
                 case < 6:
                     int tag = _model.NextTag();
@@ -150,6 +151,11 @@ internal sealed class StressWorkload
                         ? random.Next(2) == 0 ? Beneath.Nothing : Beneath.Unknown
                         : random.Next(2) == 0 ? Beneath.UpTo(_plan.Parent.Length) : Beneath.Unknown));
                     break;
+                case 13 or 14:
+                    // Clusters that nobody looks at, but the check: the file grows past what is durable.
+                    int cluster = StressPlan.FirstFiller + (Interlocked.Add(ref _fillers, 6) % StressPlan.Fillers);
+                    Attempt(() => GuestDisk.Write(_image, (long)cluster * StressPlan.Cluster, new byte[6 * StressPlan.Cluster], _plan.Parent));
+                    break;
                 default:
                     Attempt(() => VerifyLive(_image, sector, count, "read"));
                     break;
@@ -166,12 +172,12 @@ internal sealed class StressWorkload
         {
             int cluster = first + random.Next(clusters);
             cluster += (thread - (cluster % _plan.Threads) + _plan.Threads) % _plan.Threads;
+            cluster -= (long)cluster * StressPlan.Cluster < StressPlan.SizeBytes ? 0 : _plan.Threads;
             start = cluster * StressPlan.SectorsPerCluster;
             end = start + StressPlan.SectorsPerCluster;
         }
 
         end = Math.Min(end, StressPlan.SizeBytes / StressPlan.SectorBytes);
-        start = Math.Min(start, end - 1);
         int sector = start + random.Next(end - start);
         if (random.Next(3) != 0)
         {
