@@ -12,16 +12,17 @@ internal sealed class OwnerMemo
     private const int MinLevels = 3;
     private const int MinUnitBytes = 4096;
     private const int MaxUnitBytes = 1 << 20;
-    private const int MaxEntries = 1 << 17;
-    private const int LevelBits = 12;
+    private const int RegionShift = 26;
+    private const int MaxUnits = 1 << 17;
+    private const int MaxRegions = 1 << 12;
 
     private readonly IDiskImage[] _images;
     private readonly long[] _lengths;
     private readonly int _unitShift;
-    private readonly int _entryCount;
+    private readonly MemoTable _units;
 
-    // Made when first needed: many disks are opened to be looked at only.
-    private long[]? _entries;
+    // Where levels hold nothing for miles, one walk answers for all units of a region.
+    private readonly MemoTable _regions;
 
     private OwnerMemo(IDiskImage[] images, long[] lengths, int firstLevel, int endLevel, int unitShift)
     {
@@ -30,8 +31,8 @@ internal sealed class OwnerMemo
         FirstLevel = firstLevel;
         EndLevel = endLevel;
         _unitShift = unitShift;
-        long units = Math.Max(1, lengths[0] >> unitShift);
-        _entryCount = (int)Math.Min(MaxEntries, (long)BitOperations.RoundUpToPowerOf2((ulong)units));
+        _units = new MemoTable(lengths[0] >> unitShift, MaxUnits);
+        _regions = new MemoTable(lengths[0] >> RegionShift, MaxRegions);
     }
 
     /// <summary>The first level that is remembered: the one beneath the top, or the top where it is read-only.</summary>
@@ -52,7 +53,7 @@ internal sealed class OwnerMemo
             end++;
         }
 
-        return end - first < MinLevels || levels.Length >= 1 << LevelBits
+        return end - first < MinLevels || levels.Length > MemoTable.MaxLevel
             ? null
             : new OwnerMemo(images, lengths, first, end, BitOperations.Log2((uint)Math.Max(unit, MinUnitBytes)));
     }
@@ -80,31 +81,31 @@ internal sealed class OwnerMemo
 
     private int LookUp(long unit)
     {
-        long[] entries = _entries ?? Interlocked.CompareExchange(ref _entries, new long[_entryCount], null) ?? _entries;
-        ref long entry = ref entries[(int)unit & (entries.Length - 1)];
-        long value = Volatile.Read(ref entry);
-        if (value >> LevelBits == unit + 1)
+        int level = _units.Get(unit);
+        if (level < 0)
         {
-            return (int)value & ((1 << LevelBits) - 1);
-        }
+            long region = (unit << _unitShift) >> RegionShift;
+            int from = _regions.Get(region);
+            if (from < 0)
+            {
+                from = Walk(region << RegionShift, RegionShift, FirstLevel);
+                _regions.Set(region, from);
+            }
 
-        int level = Walk(unit);
-        if (level >= 0)
-        {
-            Volatile.Write(ref entry, ((unit + 1) << LevelBits) | (long)level);
+            level = Walk(unit << _unitShift, _unitShift, Math.Max(from, FirstLevel));
+            _units.Set(unit, level);
         }
 
         return level;
     }
 
-    // The first level that is not free for all of the unit, or ends in it; negative when a table is not in memory yet.
-    private int Walk(long unit)
+    // The first level that is not free for all of a range, or ends in it; negative when a table is not in memory yet.
+    private int Walk(long start, int shift, int from)
     {
-        long start = unit << _unitShift;
-        for (int level = FirstLevel; level < EndLevel; level++)
+        for (int level = from; level < EndLevel; level++)
         {
-            // The disk may end in its last unit; a level that ends before hides what is beneath it.
-            long wanted = Math.Min(1L << _unitShift, _lengths[0] - start);
+            // The disk may end in the range; a level that ends before hides what is beneath it.
+            long wanted = Math.Min(1L << shift, _lengths[0] - start);
             for (long at = 0; at < wanted;)
             {
                 if (start + wanted > _lengths[level])

@@ -27,6 +27,44 @@ public sealed class OwnerMemoTests
     }
 
     [Fact]
+    public void DeepChain_OfLevelsThatHoldNothing_IsNotAskedAgainForTheNextBlock()
+    {
+        List<IDiskImage> images = [new CountingImage("top")];
+        for (int i = 0; i < 20; i++)
+        {
+            images.Add(new CountingImage($"{i}"));
+        }
+
+        images.Add(TestDisks.Filled("base", Blocks * Block, Block, 7));
+        using VirtualDisk disk = TestDisks.Compose(images);
+        byte[] buffer = new byte[100];
+        disk.Read(Block, buffer);
+        int first = Asked(images);
+        disk.Read(5 * Block, buffer);
+
+        Assert.Equal(first + 1, Asked(images));
+        Assert.Equal(7, buffer[0]);
+    }
+
+    [Fact]
+    public void DeepChain_WhereALevelHoldsTheNextBlock_ReadsItFromThere()
+    {
+        var middle = new BlockImage("middle", Blocks * Block, Block);
+        middle.Write(5 * Block, new byte[Block]);
+        middle.Write((5 * Block) + 1, [9]);
+        using VirtualDisk disk = TestDisks.Compose(
+            new BlockImage("top", Blocks * Block, Block), new BlockImage("a", Blocks * Block, Block), middle,
+            new BlockImage("b", Blocks * Block, Block), TestDisks.Filled("base", Blocks * Block, Block, 7));
+        byte[] two = new byte[2];
+
+        foreach (int block in (int[])[1, 5, 6, 5])
+        {
+            disk.Read(block * Block, two);
+            Assert.Equal(block == 5 ? [0, 9] : [7, 7], two);
+        }
+    }
+
+    [Fact]
     public void Memo_DoesNotHideWhatTheTopGetsLater()
     {
         using VirtualDisk disk = TestDisks.Compose(
