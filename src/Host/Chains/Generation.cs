@@ -16,7 +16,9 @@ internal sealed class Generation
         LengthBytes = LengthsBytes[0];
         _topBlockBytes = Math.Max(1, Images[0].Limits.BlockBytes);
         Beneath = BeneathOf(0);
+        OverEndBytes = RoundUp(Beneath.LengthBytes, _topBlockBytes);
         Memo = OwnerMemo.TryCreate(Levels, Images, LengthsBytes);
+        IsTopReadOnly = Images[0].IsReadOnly;
         HonorSame = (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
     }
 
@@ -34,11 +36,17 @@ internal sealed class Generation
 
     public int TopBlockBytes => _topBlockBytes;
 
+    /// <summary>Whether the top was opened read-only. A top that is being frozen for a snapshot is not: who wants to write then waits for the overlay.</summary>
+    public bool IsTopReadOnly { get; }
+
     /// <summary>What is known of the levels that do not change; null for a short chain.</summary>
     public OwnerMemo? Memo { get; }
 
     /// <summary>What lies beneath the top.</summary>
     public Beneath Beneath { get; }
+
+    /// <summary>Where the last of the top's blocks ends that something lies beneath.</summary>
+    public long OverEndBytes { get; }
 
     /// <summary>Whether data is written though the chain reads it already.</summary>
     public bool HonorSame { get; }
@@ -48,6 +56,13 @@ internal sealed class Generation
 
     /// <summary>Everything under way that changes or flushes the top.</summary>
     public RequestGate Writers { get; } = new();
+
+    /// <summary>The end of the last block may be one byte more than a number can say: then it is the largest number.</summary>
+    public static long RoundUp(long value, int block)
+    {
+        long missing = (block - (value % block)) % block;
+        return value > long.MaxValue - missing ? long.MaxValue : value + missing;
+    }
 
     /// <summary>What lies beneath a level.</summary>
     public Beneath BeneathOf(int depth)

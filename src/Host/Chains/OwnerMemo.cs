@@ -69,13 +69,14 @@ internal sealed class OwnerMemo
             return FirstLevel;
         }
 
-        long end = ((offset >> _unitShift) + 1) << _unitShift;
-        while (end < offset + run && LookUp(end >> _unitShift) == level)
+        // A length, because the last unit may end where no number reaches.
+        long known = (1L << _unitShift) - (offset & ((1L << _unitShift) - 1));
+        while (known < run && LookUp((offset + known) >> _unitShift) == level)
         {
-            end += 1L << _unitShift;
+            known += 1L << _unitShift;
         }
 
-        run = (int)Math.Min(run, end - offset);
+        run = (int)Math.Min(run, known);
         return level;
     }
 

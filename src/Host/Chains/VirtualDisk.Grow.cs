@@ -24,7 +24,7 @@ public sealed partial class VirtualDisk
     {
         int block = generation.TopBlockBytes;
         long start = offset - (offset % block);
-        long end = Math.Min(RoundUp(offset + buffer.Length, block), RoundUp(start + MaxGrowthBytes, block));
+        long end = GrowthEnd(generation, start, offset + buffer.Length, MaxGrowthBytes);
         int length = (int)Math.Min(buffer.Length, end - offset);
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
@@ -70,7 +70,7 @@ public sealed partial class VirtualDisk
     {
         int block = generation.TopBlockBytes;
         long start = offset - (offset % block);
-        long end = Math.Min(RoundUp(offset + lengthBytes, block), RoundUp(start + MaxZeroGrowthBytes, block));
+        long end = GrowthEnd(generation, start, offset + lengthBytes, MaxZeroGrowthBytes);
         lengthBytes = Math.Min(lengthBytes, end - offset);
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
@@ -123,7 +123,7 @@ public sealed partial class VirtualDisk
 
         int block = generation.TopBlockBytes;
         long start = offset - (offset % block);
-        long end = Math.Min(RoundUp(offset + lengthBytes, block), RoundUp(start + MaxDiscardBytes, block));
+        long end = GrowthEnd(generation, start, offset + lengthBytes, MaxDiscardBytes);
         lengthBytes = Math.Min(lengthBytes, end - offset);
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
@@ -289,6 +289,12 @@ public sealed partial class VirtualDisk
         }
     }
 
-    // At most the last block of a disk ends beyond it, so that this overflows for no disk of 2^63 bytes less a block.
-    private static long RoundUp(long value, int block) => value + ((block - (value % block)) % block);
+    // Whole blocks, at most so many bytes, and none beyond those over something: those are allocated by others without the growth lock.
+    private static long GrowthEnd(Generation generation, long start, long end, long maxBytes)
+    {
+        long limit = Math.Min(generation.OverEndBytes, start > long.MaxValue - maxBytes ? long.MaxValue : start + maxBytes);
+        return RoundUp(Math.Min(end, limit), generation.TopBlockBytes);
+    }
+
+    private static long RoundUp(long value, int block) => Generation.RoundUp(value, block);
 }

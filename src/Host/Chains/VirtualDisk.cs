@@ -40,7 +40,7 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     public long LengthBytes => _generation.LengthBytes;
 
     /// <summary>Whether changes are refused with <see cref="ImageErrorKind.ReadOnly"/>.</summary>
-    public bool IsReadOnly => _options.ReadOnly || _generation.Top.IsReadOnly;
+    public bool IsReadOnly => _options.ReadOnly || _generation.IsTopReadOnly;
 
     /// <summary>The top image's file, or its storage's name.</summary>
     public string Path => _generation.Levels[0].Path;

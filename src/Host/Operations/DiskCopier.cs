@@ -27,7 +27,7 @@ internal sealed class DiskCopier(VirtualDisk source, VirtualDisk target, int zer
                     continue;
                 }
 
-                long end = Math.Min(length, ((offset / BufferBytes) + 1) * BufferBytes);
+                long end = offset + Math.Min(length - offset, BufferBytes - (offset % BufferBytes));
                 end = await FindEndOfDataAsync(extent, end, cancellationToken).ConfigureAwait(false);
                 Memory<byte> data = buffer.AsMemory(0, (int)(end - offset));
                 await source.ReadAsync(offset, data, cancellationToken).ConfigureAwait(false);
