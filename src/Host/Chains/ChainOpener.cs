@@ -144,7 +144,7 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
         {
             if (options.AllowMissingParent)
             {
-                opener.Logger.LogWarning("{Path}: the parent {Parent} is missing; what it held reads as zero", child.Path, path);
+                opener.Logger.LogWarning("{Path}: the parent {Parent} is missing; what it held reads as zero", Shown(child.Path), Shown(path));
                 return null;
             }
 

@@ -92,7 +92,11 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        CheckWrite(buffer.Length);
+        if (!MustWrite(buffer.Length))
+        {
+            return;
+        }
+
         disk.Write(_position, buffer);
         _position += buffer.Length;
     }
@@ -105,7 +109,11 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        CheckWrite(buffer.Length);
+        if (!MustWrite(buffer.Length))
+        {
+            return;
+        }
+
         await disk.WriteAsync(_position, buffer, WriteFlags.None, cancellationToken).ConfigureAwait(false);
         _position += buffer.Length;
     }
@@ -136,7 +144,8 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
         return (int)Math.Clamp(disk.LengthBytes - _position, 0, wanted);
     }
 
-    private void CheckWrite(int count)
+    // Nothing may be written anywhere, beyond the end too, as into any stream.
+    private bool MustWrite(int count)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (disk.IsReadOnly)
@@ -144,9 +153,11 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
             throw new NotSupportedException($"{disk.Path}: the disk is open for reading only.");
         }
 
-        if (count > disk.LengthBytes - _position)
+        if (count > 0 && count > disk.LengthBytes - _position)
         {
             throw new IOException($"{disk.Path}: {count} bytes at {_position} end beyond the disk of {disk.LengthBytes} bytes, which a stream does not grow.");
         }
+
+        return count > 0;
     }
 }

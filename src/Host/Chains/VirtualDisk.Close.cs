@@ -43,9 +43,26 @@ public sealed partial class VirtualDisk
     }
 
     /// <summary>Only logs: what was not flushed cannot be saved from here.</summary>
-    ~VirtualDisk() => _logger.LogError("{Path}: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends", _generation.Levels[0].Path);
+    ~VirtualDisk()
+    {
+        if (_isClosed)
+        {
+            return;
+        }
 
-    /// <summary>Closes images that are not, or no more, those of a disk, lowest first so that the top's error is the last word. Returns the first error.</summary>
+        try
+        {
+            _logger.LogError("{Path}: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends", _generation.Levels[0].Path);
+        }
+#pragma warning disable CA1031 // A logger that was disposed before must not end the process from the finalizer.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            // There is nobody left to tell.
+        }
+    }
+
+    /// <summary>Closes images that are not, or no more, those of a disk, top first, so that its error is the one that is returned.</summary>
     internal static async ValueTask<Exception?> CloseLevelsAsync<TIo>(IEnumerable<Level> levels)
         where TIo : struct, IIoMode
     {

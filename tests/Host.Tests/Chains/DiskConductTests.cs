@@ -1,0 +1,121 @@
+using Microsoft.Extensions.Logging;
+using System.Runtime.CompilerServices;
+using QedVd.Backends.Qed;
+using QedVd.Host.Tests.Operations;
+using QedVd.Host.Tests.Storage;
+
+namespace QedVd.Host.Tests.Chains;
+
+public sealed class DiskConductTests : IDisposable
+{
+    private readonly TestHost _test = new();
+
+    [Fact]
+    public async Task StreamWrite_WhileASnapshotFreezesTheOldTop_IsHeldAndNotRefused()
+    {
+        string path = _test.Qed("disk.qed", 1 << 20);
+        FileStorage storage = FileStorage.Open(path);
+        var image = new SlowFreeze(new QedBackend().Open(storage, new ImageOpenOptions()));
+        var level = new Level { Image = image, Path = path, FormatId = "qed", Storage = storage };
+        using var disk = new VirtualDisk(new Generation([level]), new DiskOpenOptions(), _test.Host, number: -1, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        Task? held = null;
+        bool? canWrite = null;
+        Stream stream = disk.AsStream();
+        image.Frozen = () =>
+        {
+            canWrite = stream.CanWrite;
+            held = stream.WriteAsync(new byte[] { 5 }).AsTask();
+        };
+
+        await disk.SnapshotAsync(_test["over.qed"], cancellationToken: TestContext.Current.CancellationToken);
+        await held!;
+        Assert.True(canWrite);
+        byte[] one = new byte[1];
+        disk.Read(0, one);
+        Assert.Equal(5, one[0]);
+    }
+
+    [Fact]
+    public void CloseWithoutDispose_IsNotCalledForgotten()
+    {
+        var log = new Sink();
+        CloseOne(log);
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.Empty(log.Lines);
+    }
+
+    [Fact]
+    public void MissingParent_NamedWithControlCharacters_IsLoggedEscaped()
+    {
+        _test.Qed("top.qed", 1 << 20, "a\u001b[31m\u202eb.qed", "qed");
+        var log = new Sink();
+        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>(), new Loggers(log));
+        using (host.OpenDisk(_test["top.qed"], new DiskOpenOptions { ReadOnly = true, AllowMissingParent = true }))
+        {
+        }
+
+        Assert.Contains(log.Lines, line => line.Contains("missing", StringComparison.Ordinal));
+        Assert.DoesNotContain(log.Lines, line => line.Contains('\u001b') || line.Contains('\u202e'));
+    }
+
+    [Fact]
+    public void StreamWrite_OfNothingBeyondTheEnd_DoesNothing()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 8192, 4096));
+        Stream stream = disk.AsStream();
+        stream.Position = 10000;
+        stream.Write([]);
+        Assert.Equal(10000, stream.Position);
+    }
+
+    public void Dispose() => _test.Dispose();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CloseOne(Sink log)
+    {
+        var generation = new Generation([new Level { Image = new BlockImage("x", 4096, 4096), Path = "x", FormatId = "blocks" }]);
+        new VirtualDisk(generation, new DiskOpenOptions(), host: null, number: 0, log).Close();
+    }
+
+    private sealed class SlowFreeze(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public Action? Frozen { get; set; }
+
+        public override async ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default)
+        {
+            await Inner.SetOpenFlagsAsync(flags, cancellationToken);
+            Frozen?.Invoke();
+        }
+    }
+
+    private sealed class Loggers(ILogger logger) : ILoggerFactory
+    {
+        public void AddProvider(ILoggerProvider provider) { }
+
+        public ILogger CreateLogger(string categoryName) => logger;
+
+        public void Dispose() { }
+    }
+
+    private sealed class Sink : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (Lines)
+            {
+                Lines.Add(formatter(state, exception));
+            }
+        }
+    }
+}
