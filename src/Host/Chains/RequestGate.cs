@@ -41,12 +41,28 @@ internal sealed class RequestGate
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _reopened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _drained, drained);
-        if (Interlocked.Add(ref _state.Value, Closed) == Closed)
-        {
-            drained.TrySetResult();
-        }
+        return Interlocked.Add(ref _state.Value, Closed) == Closed ? Task.CompletedTask : DrainAsync(drained);
+    }
 
-        return drained.Task;
+    // Who left last before an earlier closing was given up may come to its signal only now, and then it signals this closing: so look again.
+    private async Task DrainAsync(TaskCompletionSource drained)
+    {
+        await drained.Task.ConfigureAwait(false);
+        while (Interlocked.Read(ref _state.Value) != Closed)
+        {
+            var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (Interlocked.CompareExchange(ref _drained, next, drained) != drained)
+            {
+                // This closing was given up itself, and nobody waits for it.
+                return;
+            }
+
+            drained = next;
+            if (Interlocked.Read(ref _state.Value) != Closed)
+            {
+                await drained.Task.ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>Lets requests in again.</summary>

@@ -73,15 +73,21 @@ public sealed partial class VirtualDisk
             storage = file.TakeStorage();
         }
 
+        Level? overlay = null;
         try
         {
             var imageOptions = new ImageOpenOptions { Flags = _options.Flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), Mode = _options.Mode };
-            Level overlay = await host.Opener.OpenAsync<AsyncIo>(storage, path, format, imageOptions, cancellationToken).ConfigureAwait(false);
+            overlay = await host.Opener.OpenAsync<AsyncIo>(storage, path, format, imageOptions, cancellationToken).ConfigureAwait(false);
             overlay.Image.LogicalGeometry = top.Image.LogicalGeometry;
             return overlay;
         }
         catch
         {
+            if (overlay is not null)
+            {
+                await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
+            }
+
             RemoveOwnFile(path);
             throw;
         }

@@ -22,14 +22,26 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _level.Image.Dispose();
-        _level.Lease?.Dispose();
+        try
+        {
+            _level.Image.Dispose();
+        }
+        finally
+        {
+            _level.Lease?.Dispose();
+        }
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _level.Image.DisposeAsync().ConfigureAwait(false);
-        _level.Lease?.Dispose();
+        try
+        {
+            await _level.Image.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _level.Lease?.Dispose();
+        }
     }
 }

@@ -54,7 +54,7 @@ public sealed record ProbeReport
 
     private string Explain(bool forWriting)
     {
-        var text = new StringBuilder($"{Name}: ");
+        var text = new StringBuilder($"{DisplayText.Escape(Name)}: ");
         if (IsTie)
         {
             text.Append($"could be {string.Join(" or ", Leaders.Select(leader => $"{leader.FormatId} ({leader.Reason})"))}; name the format.");

@@ -100,7 +100,7 @@ public sealed class Prober
         }
         catch (ImageException exception)
         {
-            return new ProbeCandidate(backend.Info.Id, ProbeConfidence.No, exception.Message, IsFault: true);
+            return new ProbeCandidate(backend.Info.Id, ProbeConfidence.No, PluginText.OneLine(exception.Message), IsFault: true);
         }
     }
 

@@ -1,0 +1,36 @@
+using QedVd.Backends.Qed;
+using QedVd.Host.Tests.Chains;
+
+namespace QedVd.Host.Tests.Operations;
+
+public sealed class OpenedImageTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Dispose_OfAnImageThatFailsToClose_StillReleasesItsPlugin(bool isAsynchronous)
+    {
+        int released = 0;
+        var image = new FailsToDispose();
+        var opened = new OpenedImage(new Level { Image = image, Path = "x", FormatId = "blocks", Lease = new BackendLease(new QedBackend(), () => released++) });
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+        {
+            if (isAsynchronous)
+            {
+                await opened.DisposeAsync();
+            }
+            else
+            {
+                opened.Dispose();
+            }
+        });
+
+        Assert.Equal(1, released);
+    }
+
+    private sealed class FailsToDispose() : DelegatingImage(new BlockImage("x", 4096, 4096))
+    {
+        protected override ValueTask CloseCore<TIo>() => throw new InvalidOperationException("a plugin's mistake");
+    }
+}
