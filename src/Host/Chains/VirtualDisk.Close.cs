@@ -115,7 +115,7 @@ public sealed partial class VirtualDisk
             _host?.Forget(_number);
             if (lost is not null)
             {
-                ExceptionDispatchInfo.Throw(lost);
+                ExceptionDispatchInfo.Throw(lost is ImageException ? lost : CloseFault(lost));
             }
         }
         finally
@@ -123,6 +123,13 @@ public sealed partial class VirtualDisk
             _changes.Release();
         }
     }
+
+    private ImageException CloseFault(Exception lost) => new(
+        ImageErrorKind.BackendFault,
+        $"{DisplayText.Escape(Path)}: a backend failed while closing it ({PluginText.Describe(lost)}); what was not flushed may be lost. This is a mistake in the backend; report it to its author.",
+        Path,
+        "close",
+        innerException: lost);
 
     private void LogLost(ImageException exception) =>
         _logger.LogError(exception, "{Path}: closing could not save everything: {Message}", Path, exception.Message);

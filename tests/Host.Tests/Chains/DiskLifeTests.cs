@@ -24,6 +24,15 @@ public sealed class DiskLifeTests
     }
 
     [Fact]
+    public async Task Close_WhoseBackendThrowsWhatItMayNot_SaysSo_AndDisposeDoesNotThrow()
+    {
+        VirtualDisk closed = TestDisks.Compose(new BlockImage("top", Block, Block) { CloseError = new InvalidOperationException("oops") });
+        Assert.Equal(ImageErrorKind.BackendFault, Assert.Throws<ImageException>(closed.Close).Kind);
+        closed.Dispose();
+        await using VirtualDisk disposed = TestDisks.Compose(new BlockImage("top", Block, Block) { CloseError = new InvalidOperationException("oops") });
+    }
+
+    [Fact]
     public async Task Request_AfterClose_IsRefused()
     {
         VirtualDisk disk = TestDisks.Compose(new BlockImage("top", Block, Block));
