@@ -27,5 +27,5 @@ internal static class FormatOptionsHelp
     };
 
     private static string Describe(OptionDescriptor option) =>
-        option.DefaultValue is null ? option.Description : $"{option.Description} Unless given: {option.DefaultValue}.";
+        option.DefaultValue is null ? $"{option.Description}." : $"{option.Description}; {option.DefaultValue} unless given.";
 }
