@@ -13,12 +13,17 @@ internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams str
 
     public CancellationToken Cancellation { get; } = cancellation;
 
+    public Command Command => verb.Command;
+
     public TextWriter Out => Streams.Out;
 
     public TextWriter Error => Streams.Error;
 
     /// <summary>The host, set up when it is first needed.</summary>
-    public DiskHost Host => _host ??= new DiskHost(HostOptions());
+    public DiskHost Host => _host ??= new DiskHost(HostOptions(), new NoteLogger(this));
+
+    /// <summary>Whether the host's warnings are shown as notes.</summary>
+    public bool SaysWarnings { get; set; }
 
     public BackendCatalog Catalog => Host.Backends;
 

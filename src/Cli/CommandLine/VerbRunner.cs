@@ -33,6 +33,11 @@ internal static class VerbRunner
     private static int Start(string[] args, StandardStreams streams)
     {
         string first = args.Length == 0 ? "--help" : args[0];
+        if (first == "help" && args.Length > 1)
+        {
+            return Start([args[1], "--help"], streams);
+        }
+
         switch (first)
         {
             case "-h" or "--help" or "help" or "-?":
@@ -112,7 +117,7 @@ internal static class VerbRunner
         catch (Exception exception) when (exception is ImageException or IOException or UnauthorizedAccessException)
         {
             Trace(exception);
-            return Fail(streams, name, ErrorText.Of(exception), verb.FailureCode(exception));
+            return Fail(streams, name, ErrorText.Of(exception, verb.Command), verb.FailureCode(exception));
         }
         catch (Exception exception)
         {

@@ -64,15 +64,26 @@ internal sealed class ChainOptions
     }
 
     /// <summary>What was given, as the host wants it.</summary>
-    public DiskOpenOptions Read(VerbRun run, string? format, bool readOnly, ConsistencyMode mode = ConsistencyMode.Ordered) => new()
+    public DiskOpenOptions Read(VerbRun run, string? format, bool readOnly, ConsistencyMode mode = ConsistencyMode.Ordered)
     {
-        Format = format,
-        ReadOnly = readOnly,
-        Mode = mode,
-        ForceShare = _share is not null && run.Has(_share),
-        Trust = run.Has(_trusted) ? ReferenceTrust.Trusted : ReferenceTrust.Confined,
-        AllowedRoots = [.. run.Get(_allow).Select(HostPath.Full)],
-        AllowedParentFormats = [.. new DiskOpenOptions().AllowedParentFormats.Union(run.Get(_parentFormats))],
-        AllowMissingParent = run.Has(_missing),
-    };
+        bool share = _share is not null && run.Has(_share);
+        bool missing = run.Has(_missing);
+        if (!readOnly && (share || missing))
+        {
+            throw new CliException($"{(share ? "-U" : "--missing-parent")}: is for reading; a disk opened so is not written, because that would destroy data.");
+        }
+
+        run.SaysWarnings |= missing;
+        return new DiskOpenOptions
+        {
+            Format = format,
+            ReadOnly = readOnly,
+            Mode = mode,
+            ForceShare = share,
+            Trust = run.Has(_trusted) ? ReferenceTrust.Trusted : ReferenceTrust.Confined,
+            AllowedRoots = [.. run.Get(_allow).Select(HostPath.Full)],
+            AllowedParentFormats = [.. new DiskOpenOptions().AllowedParentFormats.Union(run.Get(_parentFormats))],
+            AllowMissingParent = missing,
+        };
+    }
 }

@@ -6,17 +6,19 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report for people: each finding, then qemu-img's lines.</summary>
 internal static class CheckText
 {
-    public static void Write(TextWriter output, CheckReport report)
+    /// <param name="output">Where to.</param>
+    /// <param name="report">What the check found.</param>
+    /// <param name="maxFindings">How many findings the report may hold; one can stand for many clusters.</param>
+    public static void Write(TextWriter output, CheckReport report, int maxFindings)
     {
         foreach (CheckFinding finding in report.Findings)
         {
             output.WriteLine(DisplayText.Escape(finding.Message));
         }
 
-        long all = report.Corruptions + report.Leaks + report.CheckErrors;
-        if (report.Findings.Count > 0 && report.Findings.Count < all)
+        if (report.Findings.Count >= maxFindings)
         {
-            output.WriteLine($"... and more; only the first {report.Findings.Count} findings are shown.");
+            output.WriteLine($"... and perhaps more: only the first {maxFindings} findings are shown.");
         }
 
         if (report.IsClean)

@@ -26,6 +26,10 @@ internal static class FormatOptionsHelp
         _ => "TEXT",
     };
 
-    private static string Describe(OptionDescriptor option) =>
-        option.DefaultValue is null ? $"{option.Description}." : $"{option.Description}; {option.DefaultValue} unless given.";
+    /// <summary>In sentences, whether or not the format's own description ends with a full stop.</summary>
+    private static string Describe(OptionDescriptor option)
+    {
+        string unless = option.DefaultValue is null ? "" : $" Unless given: {option.DefaultValue}.";
+        return $"{option.Description.TrimEnd('.')}.{unless}";
+    }
 }

@@ -41,7 +41,7 @@ internal static class PluginsOutput
             json.WriteString("filename", plugin.Path);
             json.WriteString("state", plugin.State.ToString().ToLowerInvariant());
             json.WriteIfAny("reason", plugin.Reason);
-            json.WriteIfAny("version", plugin.AssemblyVersion?.ToString());
+            json.WriteIfAny("version", plugin.AssemblyVersion?.ToString(3));
             json.WriteIfAny("contract", plugin.ContractVersion?.ToString());
             json.WriteIfAny("framework", plugin.TargetFramework);
             json.WriteStartArray("backends");

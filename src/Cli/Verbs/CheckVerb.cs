@@ -48,12 +48,13 @@ internal sealed class CheckVerb : Verb
         bool quiet = run.Has(_quiet);
         string path = HostPath.Full(file);
         var request = new ImageOpenRequest { Format = run.Get(_format), ForceShare = run.Has(_share), ForContent = true };
+        var checkOptions = new CheckOptions();
         CheckReport report = await ProgressDisplay.RunAsync(
             run,
             "Checking",
             run.Has(_progress) && !json,
             quiet,
-            progress => run.Host.CheckAsync(path, new CheckOptions(), request, progress, run.Cancellation));
+            progress => run.Host.CheckAsync(path, checkOptions, request, progress, run.Cancellation));
 
         if (json)
         {
@@ -62,7 +63,7 @@ internal sealed class CheckVerb : Verb
         }
         else if (!quiet)
         {
-            CheckText.Write(run.Out, report);
+            CheckText.Write(run.Out, report, checkOptions.MaxReportedFindings);
         }
 
         return report.CheckErrors > 0 ? ExitCode.Failed

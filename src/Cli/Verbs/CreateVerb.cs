@@ -117,7 +117,7 @@ internal sealed class CreateVerb : Verb
         }
         catch (ImageException exception)
         {
-            return $"{Ask}, and it could not be found out: {ErrorText.Of(exception)}";
+            return $"{Ask}, and it could not be found out: {ErrorText.Of(exception, run.Command)}";
         }
     }
 }

@@ -47,7 +47,7 @@ internal sealed class ProbeVerb : Verb
             {
                 // The other files are looked at all the same.
                 run.Out.Flush();
-                run.Note(ErrorText.Of(exception));
+                run.Note(ErrorText.Of(exception, run.Command));
                 failures++;
             }
         }

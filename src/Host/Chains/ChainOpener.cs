@@ -157,7 +157,8 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.RefusedByPolicy)
         {
-            string hint = root is null ? "" : " Where it leads out of its folder by a link, allow the folder with AllowedRoots (--allow DIR), or trust the images with Trust (--trusted).";
+            bool leavesRoot = exception.InnerException?.HResult == Errno.EXDEV;
+            string hint = leavesRoot ? " A link leads out: allow the folder that it leads to with AllowedRoots (--allow DIR), or trust the images with Trust (--trusted)." : "";
             throw ReferencePolicy.Refused(child.Path, number, shown, $"was refused: {exception.Message}{hint}", exception);
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.InUse)
@@ -211,10 +212,12 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
                 ?? (report.Best is { } possible && options.AllowedParentFormats.Contains(possible.FormatId) ? possible.FormatId : null);
             if (format is null)
             {
-                string why = report.NamedFormat is { } named ? $" It looks like {named.DisplayName}." : "";
+                string advice = report.NamedFormat is { Kind: NamedFormatKind.Container } foreign
+                    ? $"It is {foreign.Id} ({foreign.DisplayName}), and there is no backend for that. Convert it with another tool, or add a plugin for it."
+                    : "If it is raw, allow \"raw\" with AllowedParentFormats, or mark it in the image.";
                 throw ReferencePolicy.Refused(
                     child.Path, number, shown,
-                    $"is not marked as raw, and is no image of an allowed format ({string.Join(", ", options.AllowedParentFormats)}) with certainty.{why} If it is raw, allow \"raw\" with AllowedParentFormats, or mark it in the image.");
+                    $"is not marked as raw, and is no image of an allowed format ({string.Join(", ", options.AllowedParentFormats)}) with certainty. {advice}");
             }
         }
 

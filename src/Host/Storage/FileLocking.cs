@@ -112,9 +112,10 @@ internal sealed class FileLocking
     public static ImageException InUse(string path, LockConflict conflict, bool byThisProcess)
     {
         string holder = byThisProcess ? "this process (another opened disk or image of it)" : "another process";
+        // Where the holder writes, a reader may look on; where it forbids something, only closing helps.
         string what = conflict.DeniedByHolder
-            ? $"{holder} does not share the \"{conflict.RightName}\" right"
-            : $"{holder} holds the \"{conflict.RightName}\" right";
-        return StorageErrors.Create(ImageErrorKind.InUse, path, "lock", $"the file is in use: {what}. Close it there, or open it read-only without locks if it may change while it is read.");
+            ? $"{holder} does not share the \"{conflict.RightName}\" right. Close it there."
+            : $"{holder} holds the \"{conflict.RightName}\" right. Close it there, or open it read-only without locks (ForceShare) if it may change while it is read.";
+        return StorageErrors.Create(ImageErrorKind.InUse, path, "lock", $"the file is in use: {what}");
     }
 }
