@@ -52,6 +52,7 @@ public sealed class ReadWriteTests : IDisposable
     [Theory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
     public async Task Write_InterruptedWhileItWaitsForInput_Stops_WithASoundImage(string signal, int exitCode)
     {
         await _cli.QemuImgOkAsync("create", "-q", "-f", "qed", "a.qed", "64M");
@@ -68,6 +69,40 @@ public sealed class ReadWriteTests : IDisposable
 
         Assert.Equal($"{exitCode}", run.ShouldExitWith(0).Output.Trim());
         await _cli.QemuImgOkAsync("check", "-f", "qed", "a.qed");
+    }
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
+    public async Task Write_InterruptedWhileNobodyWritesToItsFifo_Stops(string signal, int exitCode)
+    {
+        await _cli.QemuImgOkAsync("create", "-q", "-f", "qed", "a.qed", "64M");
+
+        // Opening a FIFO waits for its writer, and there is none. (A process that will not stop is killed, and its exit code tells.)
+        ToolRun run = await _cli.ShellAsync(
+            $"""
+            set -m # else the shell starts it with SIGINT ignored
+            mkfifo in
+            export DOTNET_EnableDiagnostics=0 # it would wait for a FIFO of its own
+            $Q write a.qed -i in & p=$!
+            for i in $(seq 100); do grep -qs wait_for_partner /proc/$p/task/*/wchan && break; sleep 0.05; done
+            kill -{signal} $p; (sleep 20; kill -KILL $p) > /dev/null & k=$!
+            wait $p; echo $?; kill -- -$k; rm in
+            """);
+
+        Assert.Equal($"{exitCode}", run.ShouldExitWith(0).Output.Trim());
+        Assert.Contains("interrupted", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Write_OfAnImageIntoItself_IsRefused()
+    {
+        await _cli.QemuImgOkAsync("create", "-q", "-f", "qed", "a.qed", "64M");
+        File.CreateSymbolicLink(_cli.PathOf("link"), "a.qed");
+
+        Assert.Contains("itself", await _cli.FailAsync(1, "write", "a.qed", "-i", "a.qed"), StringComparison.Ordinal);
+        Assert.Contains("itself", await _cli.FailAsync(1, "write", "a.qed", "-i", "link"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,6 +15,9 @@ internal static class ExitCode
     public const int CompareNotMapped = 3;
     public const int CompareNotRead = 4;
 
+    /// <summary>128 + SIGHUP.</summary>
+    public const int HungUp = 129;
+
     /// <summary>128 + SIGINT, as shells report it.</summary>
     public const int Interrupted = 130;
 

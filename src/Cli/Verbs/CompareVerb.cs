@@ -20,8 +20,8 @@ internal sealed class CompareVerb : Verb
     public CompareVerb()
         : base("compare")
     {
-        _firstFormat = Text("--format", "FORMAT", "The first image's format; found by probing unless given. Raw must be given.", "-f");
-        _secondFormat = Text("--second-format", "FORMAT", "The second image's format.", "-F");
+        _firstFormat = Text("--format", "FORMAT", "The first image's format; found by probing unless given.", "-f");
+        _secondFormat = Text("--second-format", "FORMAT", "The second image's format; found by probing unless given.", "-F");
         _strict = Switch("--strict", "Disks of different sizes differ, even where the longer one is zero.", "-s");
         _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
         _quiet = Switch("--quiet", "Print nothing; the exit code tells.", "-q");

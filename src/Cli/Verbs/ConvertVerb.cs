@@ -24,7 +24,7 @@ internal sealed class ConvertVerb : Verb
     public ConvertVerb()
         : base("convert")
     {
-        _format = Text("--format", "FORMAT", "The source's format; found by probing unless given. Raw must be given.", "-f");
+        _format = Text("--format", "FORMAT", "The source's format; found by probing unless given.", "-f");
         _targetFormat = Text("--target-format", "FORMAT", "The target's format; raw unless given.", "-O");
         _formatOptions = Texts("--options", "NAME=VALUE,...", "Options of the target's format; -o help lists them.", "-o");
         _sparse = Text("--sparse-size", "SIZE", "Leave out zeros in pieces of SIZE (4k unless given); 0: copy them.", "-S");

@@ -49,7 +49,7 @@ internal sealed class WriteVerb : Verb
 
         string? inName = run.Get(_input);
         bool fromStandardInput = inName is null or "-";
-        using Stream input = fromStandardInput ? StandardStreams.OpenInput() : OpenInput(inName!);
+        using Stream input = fromStandardInput ? StandardStreams.OpenInput() : await OpenInputAsync(inName!, HostPath.Full(file), run.Cancellation);
         await using VirtualDisk disk = await run.Host.OpenDiskAsync(HostPath.Full(file), _chain.Read(run, run.Get(_format), readOnly: false, mode), run.Cancellation);
         if (offset > disk.LengthBytes)
         {
@@ -68,7 +68,7 @@ internal sealed class WriteVerb : Verb
         return ExitCode.Ok;
     }
 
-    private static FileStream OpenInput(string name)
+    private static async Task<FileStream> OpenInputAsync(string name, string target, CancellationToken cancellation)
     {
         string path = HostPath.Full(name);
         if (Directory.Exists(path))
@@ -76,15 +76,23 @@ internal sealed class WriteVerb : Verb
             throw new CliException($"{name}: is a folder; name a file.");
         }
 
+        if (FinalPath(path) == FinalPath(target))
+        {
+            throw new CliException($"{name}: an image cannot be written into itself; name another input.");
+        }
+
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            // Opening a FIFO waits for its writer, and cannot be called off: like a read of a pipe it is left behind when the process is to stop.
+            return await Task.Run(() => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0), cancellation).WaitAsync(cancellation);
         }
         catch (FileNotFoundException exception)
         {
             throw new CliException($"{name}: does not exist; name a file that can be read.", innerException: exception);
         }
     }
+
+    private static string FinalPath(string path) => (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? path;
 
     private static async Task CopyAsync(Stream input, VirtualDisk disk, string file, long offset, long limit, CancellationToken cancellation)
     {
