@@ -7,8 +7,11 @@ internal sealed class DefectiveImage(IDiskImage inner, IImageStorage storage, De
 {
     private const int ChunkBytes = 1 << 20;
 
+    private static readonly TimeSpan s_longestMeeting = TimeSpan.FromSeconds(20);
+
     private int _writes;
-    private volatile bool _isInWrite;
+    private int _writesInside;
+    private volatile bool _hasLost;
 
     public BackendInfo Backend => backend.Info;
 
@@ -134,15 +137,17 @@ internal sealed class DefectiveImage(IDiskImage inner, IImageStorage storage, De
                 storage.Write(9000, buffer);
                 return WriteResult.Done(buffer.Length);
             case Defect.LosesConcurrentWrites:
-                if (_isInWrite)
+                if (Interlocked.Increment(ref _writesInside) > 1)
                 {
+                    _hasLost = true;
+                    Interlocked.Decrement(ref _writesInside);
                     return WriteResult.Done(buffer.Length);
                 }
 
-                _isInWrite = true;
-                Thread.Yield();
+                // Stays inside until a second writer has come once: what else the machine does is not to decide whether they meet.
+                SpinWait.SpinUntil(() => _hasLost, s_longestMeeting);
                 WriteResult done = inner.Write(offset, buffer, flags);
-                _isInWrite = false;
+                Interlocked.Decrement(ref _writesInside);
                 return done;
             default:
                 break;
