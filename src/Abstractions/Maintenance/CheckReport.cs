@@ -1,6 +1,9 @@
 namespace QedVd;
 
-/// <summary>What a check found, counted as <c>qemu-img check</c> means it. Clusters are the image's blocks.</summary>
+/// <summary>
+/// What a check found, counted as <c>qemu-img check</c> means it. Clusters are the image's blocks. After a repair the counts are those of the
+/// state that it left (unless <see cref="CheckOptions.DryRun"/>: those found), the findings those of the state that it met.
+/// </summary>
 public sealed record CheckReport
 {
     /// <summary>Invalid entries, and clusters referenced twice.</summary>
@@ -12,10 +15,10 @@ public sealed record CheckReport
     /// <summary>Tables that could not be read.</summary>
     public long CheckErrors { get; init; }
 
-    /// <summary>Corruptions that were mended.</summary>
+    /// <summary>Corruptions that were mended, or with <see cref="CheckOptions.DryRun"/> would be.</summary>
     public long CorruptionsFixed { get; init; }
 
-    /// <summary>Leaks that were reclaimed.</summary>
+    /// <summary>Leaks that were reclaimed, or with <see cref="CheckOptions.DryRun"/> would be; also those that the repair itself made on its way.</summary>
     public long LeaksFixed { get; init; }
 
     /// <summary>Clusters that the disk has.</summary>
@@ -38,6 +41,9 @@ public sealed record CheckReport
 
     /// <summary>The first findings, see <see cref="CheckOptions.MaxReportedFindings"/>.</summary>
     public IReadOnlyList<CheckFinding> Findings { get; init; } = [];
+
+    /// <summary>What a repair did, in order: the first so many, see <see cref="CheckOptions.MaxReportedFindings"/>.</summary>
+    public IReadOnlyList<RepairAction> Repairs { get; init; } = [];
 
     /// <summary>Whether nothing is wrong; leaks count as wrong here.</summary>
     public bool IsClean => Corruptions == 0 && Leaks == 0 && CheckErrors == 0;
