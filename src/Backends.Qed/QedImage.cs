@@ -23,8 +23,8 @@ internal sealed partial class QedImage : DiskImageBase
     private readonly WriteBackTimer _timer;
     private readonly int _clusterBits;
     private readonly long _clusterBytes;
-    private readonly long _virtualSizeBytes;
     private QedHeader _header;
+    private long _virtualSizeBytes;
     private volatile ImageOpenFlags _openFlags;
     private BeneathHolder _beneath;
 
@@ -69,7 +69,7 @@ internal sealed partial class QedImage : DiskImageBase
     public override ImageOpenFlags OpenFlags => _openFlags;
 
     /// <inheritdoc/>
-    public override long VirtualSizeBytes => _virtualSizeBytes;
+    public override long VirtualSizeBytes => Volatile.Read(ref _virtualSizeBytes);
 
     /// <inheritdoc/>
     public override ImageLimits Limits => new(AlignmentBytes: 1, (int)_clusterBytes, (int)_clusterBytes);
@@ -106,7 +106,7 @@ internal sealed partial class QedImage : DiskImageBase
     [MemberNotNull(nameof(_knownTables), nameof(_freeTables), nameof(_map))]
     private void ForgetTables()
     {
-        int l1Entries = _header.Geometry.L1EntriesFor(_virtualSizeBytes);
+        int l1Entries = _header.Geometry.L1EntriesFor(_header.VirtualSizeBytes);
         _knownTables = new KnownTables(_header.Geometry);
         _freeTables = new FreeTables(_header.Geometry, l1Entries);
         SliceProof proof = new(_header, _knownTables, _allocator, _touched);

@@ -49,7 +49,7 @@ internal sealed partial class ClusterAllocator
         where TIo : struct, IIoMode
     {
         await WaitForBackgroundAsync<TIo>().ConfigureAwait(false);
-        if (_isReadOnly || !Volatile.Read(ref _isSettled) || !CanSetLength)
+        if (_isReadOnly || !CanSetLength || !(Volatile.Read(ref _isSettled) || _isLowered))
         {
             return false;
         }
@@ -68,7 +68,7 @@ internal sealed partial class ClusterAllocator
         }
 
         // What would grow behind the new end is fresh only after a barrier.
-        _isSettled = false;
+        _isSettled = _isLowered = false;
         if (_length == _next)
         {
             return false;
@@ -77,6 +77,30 @@ internal sealed partial class ClusterAllocator
         await TIo.SetLengthAsync(_storage, _next, CancellationToken.None).ConfigureAwait(false);
         _length = _next;
         _durableLength = Math.Min(_durableLength, _next);
+        return true;
+    }
+
+    /// <summary>
+    /// Takes back the end of what was handed out, when nothing was since <paramref name="end"/> was it; the storage is cut by <see cref="TrimAsync"/>. No
+    /// request is under way that allocates, and nothing refers to what lies between.
+    /// </summary>
+    public bool TryLowerEnd(long end, long newEnd)
+    {
+        if (Interlocked.CompareExchange(ref _next, newEnd, end) != end)
+        {
+            return false;
+        }
+
+        // What comes to lie there again is fresh only behind a barrier after the cut.
+        _isLowered = true;
+        Volatile.Write(ref _isSettled, false);
+        Volatile.Write(ref _openedEnd, Math.Min(_openedEnd, newEnd));
+        lock (_lock)
+        {
+            _recycled.RemoveAll(offset => offset >= newEnd);
+            Volatile.Write(ref _recycledCount, _recycled.Count);
+        }
+
         return true;
     }
 

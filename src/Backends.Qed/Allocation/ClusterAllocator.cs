@@ -28,6 +28,7 @@ internal sealed partial class ClusterAllocator
     private long _durableLength;
     private int _recycledCount;
     private bool _isSettled;
+    private bool _isLowered;
 
     public ClusterAllocator(IImageStorage storage, QedGeometry geometry, QedImageStart start, bool withoutBarriers)
     {
@@ -59,7 +60,7 @@ internal sealed partial class ClusterAllocator
         _openedEnd = _next = _durableLength = _geometry.RoundDown(start.FileLengthBytes);
         _length = start.FileLengthBytes;
         _limit = start.GrowthLimitBytes;
-        _isSettled = false;
+        _isSettled = _isLowered = false;
     }
 
     /// <summary>Read-only: whether another process has made the storage longer since it was last looked at.</summary>
@@ -111,6 +112,16 @@ internal sealed partial class ClusterAllocator
             }
 
             Volatile.Write(ref _recycledCount, _recycled.Count);
+        }
+    }
+
+    /// <summary>Hands over what was taken back: from now on it is the caller's. No request is under way that allocates.</summary>
+    public void ForgetRecycled()
+    {
+        lock (_lock)
+        {
+            _recycled.Clear();
+            Volatile.Write(ref _recycledCount, 0);
         }
     }
 

@@ -91,13 +91,24 @@ internal sealed partial class QedImage
         }
 
         // Somebody else may have written while this image could only be read: what is remembered of the tables goes, once nobody reads it.
-        TableCache before = _map.Cache;
-        Volatile.Write(ref _header, start.Header);
         _allocator.Restart(start);
-        ForgetTables();
-        await _epochs.WaitForEarlierAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
-        before.Clear();
+        await SwitchToAsync<AsyncIo>(start.Header).ConfigureAwait(false);
         _openFlags = flags;
+    }
+
+    /// <summary>
+    /// Goes on with another header, which the storage has already, and with nothing in memory of the tables. No write is under way and nothing is dirty;
+    /// readers may be.
+    /// </summary>
+    private async ValueTask SwitchToAsync<TIo>(QedHeader header)
+        where TIo : struct, IIoMode
+    {
+        TableCache before = _map.Cache;
+        Volatile.Write(ref _header, header);
+        ForgetTables();
+        Volatile.Write(ref _virtualSizeBytes, header.VirtualSizeBytes);
+        await _epochs.WaitForEarlierAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
+        before.Clear();
     }
 
     /// <inheritdoc/>

@@ -72,47 +72,63 @@ internal sealed partial class QedImage
     private async ValueTask<WriteResult> WriteRunAsync<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        int slot = _epochs.Enter();
-        try
+        while (true)
         {
-            CheckMayWrite(offset, buffer.Length);
-            while (true)
+            WriteHold? hold;
+            int slot = _epochs.Enter();
+            try
             {
-                MapRun run = await _map.LookupAsync<TIo>(offset, buffer.Length, cancellationToken).ConfigureAwait(false);
-                if (run.Kind == ExtentKind.Data)
+                CheckMayWrite(offset, buffer.Length);
+                hold = HoldOn(offset, buffer.Length);
+                if (hold is null)
                 {
-                    CheckNoTable(run);
-                    _isChanged = true;
-                    await TIo.WriteAsync(_storage, run.StorageOffset, buffer.Slice(0, (int)run.LengthBytes), cancellationToken).ConfigureAwait(false);
-                    return WriteResult.Done(run.LengthBytes);
-                }
-
-                if ((flags & WriteFlags.NoAllocate) != 0)
-                {
-                    return WritePlan.AnswerFree(_header.Geometry, offset, run.LengthBytes);
-                }
-
-                // A zero cluster reads as zero whatever lies beneath, so that a part of it may be written.
-                long length = run.Kind == ExtentKind.Zero
-                    ? run.LengthBytes
-                    : WritePlan.AllocatableBytes(_header.Geometry, _beneath.Value, _virtualSizeBytes, offset, run.LengthBytes);
-                if (length == 0)
-                {
-                    return WritePlan.AnswerFirstCluster(_header.Geometry, offset, run.LengthBytes);
-                }
-
-                await LimitDirtyAsync<TIo>(cancellationToken).ConfigureAwait(false);
-                await PrepareToAllocateAsync<TIo>(cancellationToken).ConfigureAwait(false);
-                long written = await AllocateAsync<TIo>(offset, buffer.Slice(0, (int)length), run.Kind, cancellationToken).ConfigureAwait(false);
-                if (written > 0)
-                {
-                    return WriteResult.Done(written);
+                    return await WriteRunInEpochAsync<TIo>(offset, buffer, flags, cancellationToken).ConfigureAwait(false);
                 }
             }
+            finally
+            {
+                _epochs.Exit(slot);
+            }
+
+            await TIo.WaitAsync(hold.Ended, cancellationToken).ConfigureAwait(false);
         }
-        finally
+    }
+
+    private async ValueTask<WriteResult> WriteRunInEpochAsync<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        while (true)
         {
-            _epochs.Exit(slot);
+            MapRun run = await _map.LookupAsync<TIo>(offset, buffer.Length, cancellationToken).ConfigureAwait(false);
+            if (run.Kind == ExtentKind.Data)
+            {
+                CheckNoTable(run);
+                _isChanged = true;
+                await TIo.WriteAsync(_storage, run.StorageOffset, buffer.Slice(0, (int)run.LengthBytes), cancellationToken).ConfigureAwait(false);
+                return WriteResult.Done(run.LengthBytes);
+            }
+
+            if ((flags & WriteFlags.NoAllocate) != 0)
+            {
+                return WritePlan.AnswerFree(_header.Geometry, offset, run.LengthBytes);
+            }
+
+            // A zero cluster reads as zero whatever lies beneath, so that a part of it may be written.
+            long length = run.Kind == ExtentKind.Zero
+                ? run.LengthBytes
+                : WritePlan.AllocatableBytes(_header.Geometry, _beneath.Value, _virtualSizeBytes, offset, run.LengthBytes);
+            if (length == 0)
+            {
+                return WritePlan.AnswerFirstCluster(_header.Geometry, offset, run.LengthBytes);
+            }
+
+            await LimitDirtyAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            await PrepareToAllocateAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            long written = await AllocateAsync<TIo>(offset, buffer.Slice(0, (int)length), run.Kind, cancellationToken).ConfigureAwait(false);
+            if (written > 0)
+            {
+                return WriteResult.Done(written);
+            }
         }
     }
 
@@ -158,7 +174,7 @@ internal sealed partial class QedImage
     /// <summary>Whether a write is nothing but one write to clusters that are there. Everything else takes the general way.</summary>
     private bool TryFindInPlace(long offset, int lengthBytes, WriteFlags flags, out MapRun run)
     {
-        if (lengthBytes == 0 || IsWriteThrough || (flags & WriteFlags.ForceUnitAccess) != 0
+        if (lengthBytes == 0 || IsWriteThrough || (flags & WriteFlags.ForceUnitAccess) != 0 || Volatile.Read(ref _hold) is not null
             || !_map.TryLookup(offset, lengthBytes, out run) || run.Kind != ExtentKind.Data)
         {
             run = default;

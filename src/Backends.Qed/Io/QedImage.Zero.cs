@@ -27,6 +27,7 @@ internal sealed partial class QedImage
         while (done < lengthBytes)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            WriteHold? hold = null;
             int slot = _epochs.Enter();
             try
             {
@@ -38,26 +39,18 @@ internal sealed partial class QedImage
 
                 CheckMayWrite(offset, lengthBytes);
                 MapRun run = await _map.LookupAsync<TIo>(offset + done, lengthBytes - done, cancellationToken).ConfigureAwait(false);
-                if (run.Kind == ExtentKind.Data)
+                hold = HoldOn(offset + done, run.LengthBytes);
+                if (hold is null)
                 {
-                    if (!CanPunchHoles && (flags & WriteFlags.FastOnly) != 0 && !isDiscard)
-                    {
-                        return done > 0 ? WriteResult.Done(done) : throw ImageException.NotSupported("zeroing allocated clusters without writing zeros", Name);
-                    }
-
-                    await ZeroInPlaceAsync<TIo>(run, isDiscard, cancellationToken).ConfigureAwait(false);
-                    done += run.LengthBytes;
-                }
-                else if (run.Kind == ExtentKind.Zero)
-                {
-                    done += run.LengthBytes;
-                }
-                else
-                {
-                    (long handled, bool isFree) = await ZeroFreeAsync<TIo>(offset + done, run.LengthBytes, flags, isDiscard, cancellationToken).ConfigureAwait(false);
+                    (long handled, bool isFree) = await ZeroRunAsync<TIo>(offset + done, run, flags, isDiscard, isFirst: done == 0, cancellationToken).ConfigureAwait(false);
                     if (isFree)
                     {
                         return done > 0 ? WriteResult.Done(done) : AnswerZero(offset, run.LengthBytes, flags);
+                    }
+
+                    if (handled < 0)
+                    {
+                        return WriteResult.Done(done);
                     }
 
                     done += handled;
@@ -67,9 +60,37 @@ internal sealed partial class QedImage
             {
                 _epochs.Exit(slot);
             }
+
+            if (hold is not null)
+            {
+                await TIo.WaitAsync(hold.Ended, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return WriteResult.Done(lengthBytes);
+    }
+
+    /// <summary>Zeroes a run, inside an epoch: how much of it was handled (0: look again; negative: no more of it can be done fast), or that the host has to help.</summary>
+    private async ValueTask<(long Handled, bool IsFree)> ZeroRunAsync<TIo>(long offset, MapRun run, WriteFlags flags, bool isDiscard, bool isFirst, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        if (run.Kind == ExtentKind.Zero)
+        {
+            return (run.LengthBytes, false);
+        }
+
+        if (run.Kind == ExtentKind.Free)
+        {
+            return await ZeroFreeAsync<TIo>(offset, run.LengthBytes, flags, isDiscard, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (!CanPunchHoles && (flags & WriteFlags.FastOnly) != 0 && !isDiscard)
+        {
+            return isFirst ? throw ImageException.NotSupported("zeroing allocated clusters without writing zeros", Name) : (-1, false);
+        }
+
+        await ZeroInPlaceAsync<TIo>(run, isDiscard, cancellationToken).ConfigureAwait(false);
+        return (run.LengthBytes, false);
     }
 
     private WriteResult AnswerZero(long offset, long lengthBytes, WriteFlags flags) => (flags & WriteFlags.NoAllocate) != 0

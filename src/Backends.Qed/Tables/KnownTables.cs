@@ -72,6 +72,26 @@ internal sealed class KnownTables(QedGeometry geometry)
         }
     }
 
+    /// <summary>Forgets tables that are gone from where they were.</summary>
+    public void Remove(IReadOnlySet<long> offsets)
+    {
+        lock (_lock)
+        {
+            HashSet<long> clusters = [.. offsets.SelectMany(offset => Enumerable.Range(0, geometry.TableClusters).Select(i => (offset >> geometry.ClusterBits) + i))];
+            long[] slots = new long[_slots.Length];
+            _count = 0;
+            foreach (long cluster in _slots)
+            {
+                if (cluster != 0 && !clusters.Contains(cluster))
+                {
+                    _count += Insert(slots, cluster) ? 1 : 0;
+                }
+            }
+
+            Volatile.Write(ref _slots, slots);
+        }
+    }
+
     private static bool Insert(long[] slots, long cluster)
     {
         int i = First(slots, cluster);

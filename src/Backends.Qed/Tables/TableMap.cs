@@ -14,6 +14,13 @@ internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache 
     public bool TryLookup(long offset, long lengthBytes, out MapRun run)
     {
         int l1Index = (int)(offset >> _l1Shift);
+        if (l1Index >= _l1Entries)
+        {
+            // The disk has become smaller since the request was checked.
+            run = default;
+            return false;
+        }
+
         TablePage? page = cache.FindL1(l1Index);
         if (page is not null && page.TryBeginRead(cache, SliceKey.ForL1(l1Index), out int sequence)
             && page.Get(l1Index & SliceKey.EntryMask) == SliceEntry.Unallocated)
@@ -45,6 +52,11 @@ internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache 
         }
 
         int l1Index = (int)(offset >> _l1Shift);
+        if (l1Index >= _l1Entries)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{lengthBytes} bytes at {offset} are not inside the disk of {header.VirtualSizeBytes} bytes any more.");
+        }
+
         long table;
         using (SliceLease l1 = await AcquireL1Async<TIo>(l1Index, forWriting: false, cancellationToken).ConfigureAwait(false))
         {

@@ -57,6 +57,23 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
         }
     }
 
+    /// <summary>
+    /// Publishes another place of an L2 table whose bytes are written there already, or that there is none any more (0). The caller holds a pin of the
+    /// page of L1, and nothing of the table is dirty or being changed.
+    /// </summary>
+    public void PublishLink(TablePage page, long sliceOffset, int l1Index, long tableOffset)
+    {
+        lock (_lock)
+        {
+            int index = l1Index & SliceKey.EntryMask;
+            DirtySlice slice = GetOrAdd(page, SliceKey.ForL1(l1Index), sliceOffset, null);
+            page.Set(index, (ulong)tableOffset);
+            byte sectors = DirtySlice.Sectors(index, 1);
+            slice.Pending |= sectors;
+            slice.Ordered |= sectors;
+        }
+    }
+
     /// <summary>Whether a slice has entries that are not in the storage.</summary>
     public bool IsDirty(long key)
     {

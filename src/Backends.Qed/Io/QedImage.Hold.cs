@@ -1,0 +1,33 @@
+namespace QedVd.Backends.Qed;
+
+/// <content>How maintenance keeps writers away from what it changes.</content>
+internal sealed partial class QedImage
+{
+    private WriteHold? _hold;
+
+    /// <summary>
+    /// Keeps writers away from some clusters, and waits until all requests that may know their old places have ended. The caller holds the change gate,
+    /// is in no epoch, and calls <see cref="EndHold"/>.
+    /// </summary>
+    private async ValueTask HoldAsync<TIo>(WriteHold hold, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        // The epochs' interlocked operations order this against the writers' look at it.
+        Volatile.Write(ref _hold, hold);
+        try
+        {
+            await _epochs.WaitForEarlierAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            EndHold();
+            throw;
+        }
+    }
+
+    private void EndHold() => Interlocked.Exchange(ref _hold, null)?.End();
+
+    /// <summary>Inside an epoch: the hold that a write meets, or null.</summary>
+    private WriteHold? HoldOn(long offset, long lengthBytes) =>
+        Volatile.Read(ref _hold) is { } hold && lengthBytes > 0 && hold.Covers(offset >> _clusterBits, (offset + (lengthBytes - 1)) >> _clusterBits) ? hold : null;
+}
