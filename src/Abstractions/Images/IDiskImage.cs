@@ -157,9 +157,19 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     ValueTask SetParentAsync(ParentReference? parent, CancellationToken cancellationToken = default) =>
         throw ImageException.NotSupported("setting the parent", Name);
 
-    /// <summary>Changes the disk's size. New space reads as zero, whatever lies beneath.</summary>
-    /// <param name="virtualSizeBytes">The new size.</param>
-    /// <param name="mayShrink">Without this a smaller size is refused.</param>
+    /// <summary>
+    /// Changes the disk's size. New space reads as zero, whatever lies beneath. Requests may be under way: those inside both sizes are served all the
+    /// time, those beyond a smaller size wait and then fail as out of range.
+    /// </summary>
+    /// <remarks>
+    /// <para>Growing, where something lies beneath that is longer than the disk: when the old size ends inside a block, the host has that block allocated
+    /// first (it writes the whole block: the disk's bytes through the chain, then zeros; such a write may end beyond the disk's end). A format that
+    /// cannot make the rest of a free block zero otherwise refuses with <see cref="ImageErrorKind.InvalidArgument"/> and changes nothing.</para>
+    /// <para>After a crash the size is the old or the new one. A shrink that was stopped, or failed, leaves the old size, and what lies beyond the smaller
+    /// one as it was or as zeros. The geometries that were set belong to the old size: they are null afterwards.</para>
+    /// </remarks>
+    /// <param name="virtualSizeBytes">The new size; a format says which it can have, and refuses others with <see cref="ImageErrorKind.InvalidArgument"/>.</param>
+    /// <param name="mayShrink">Without this a smaller size is refused, with <see cref="ImageErrorKind.InvalidArgument"/>.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops between steps; the image stays valid.</param>
     ValueTask ResizeAsync(long virtualSizeBytes, bool mayShrink, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
