@@ -83,6 +83,37 @@ internal sealed class ClusterBitmap
         return true;
     }
 
+    /// <summary>Takes over the bits of another one of the same size; false, with nothing changed here, when a bit is set in both. The other one is of no use afterwards.</summary>
+    public bool TryMerge(ClusterBitmap other)
+    {
+        foreach (long index in other.PageIndices())
+        {
+            if (FindPage(index) is { } ours && Overlap(ours, other.FindPage(index)))
+            {
+                return false;
+            }
+        }
+
+        foreach (long index in other.PageIndices())
+        {
+            ulong[] theirs = other.FindPage(index)!;
+            if (FindPage(index) is { } ours)
+            {
+                for (int word = 0; word < PageWords; word++)
+                {
+                    ours[word] |= theirs[word];
+                }
+            }
+            else
+            {
+                SetPage(index, theirs);
+            }
+        }
+
+        SetCount += other.SetCount;
+        return true;
+    }
+
     /// <summary>The runs of clear bits from <paramref name="first"/> to the end, in order.</summary>
     public IEnumerable<(long First, long Count)> ClearRuns(long first)
     {
@@ -115,6 +146,19 @@ internal sealed class ClusterBitmap
         {
             yield return (start, ClusterCount - start);
         }
+    }
+
+    private static bool Overlap(ReadOnlySpan<ulong> ours, ReadOnlySpan<ulong> theirs)
+    {
+        for (int word = 0; word < PageWords; word++)
+        {
+            if ((ours[word] & theirs[word]) != 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static int WordOf(long cluster) => (int)((cluster >> 6) & (PageWords - 1));
@@ -186,18 +230,23 @@ internal sealed class ClusterBitmap
         if (page is null)
         {
             page = new ulong[PageWords];
-            if (_directory is not null)
-            {
-                _directory[index] = page;
-            }
-            else
-            {
-                _sparse!.Add(index, page);
-            }
+            SetPage(index, page);
         }
 
         _lastPage = page;
         _lastIndex = index;
         return page;
+    }
+
+    private void SetPage(long index, ulong[] page)
+    {
+        if (_directory is not null)
+        {
+            _directory[index] = page;
+        }
+        else
+        {
+            _sparse!.Add(index, page);
+        }
     }
 }

@@ -20,6 +20,16 @@ internal sealed class ClusterUse
         TablesEnd = header.L1TableEnd;
     }
 
+    private ClusterUse(ClusterUse whole)
+    {
+        _geometry = whole._geometry;
+        _headerClusters = whole._headerClusters;
+        _used = new ClusterBitmap(whole._used.ClusterCount);
+        _tables = whole._tables;
+        _addedTables = new ClusterBitmap(0);
+        TablesEnd = whole.TablesEnd;
+    }
+
     /// <summary>Where the last table ends in the file.</summary>
     public long TablesEnd { get; private set; }
 
@@ -48,6 +58,24 @@ internal sealed class ClusterUse
 
     /// <summary>Marks a run of data clusters; false, with nothing changed, when one of them was marked before.</summary>
     public bool TryAddClusters(long first, long count) => _used.TrySetRange(first, count);
+
+    /// <summary>An empty one for the data clusters of some of the same tables, to be taken back with <see cref="TryMerge"/>.</summary>
+    public ClusterUse Fork() => new(this);
+
+    /// <summary>Takes in what forks have marked; false, with nothing changed here, when a cluster is marked twice. The forks are of no use afterwards.</summary>
+    public bool TryMerge(ReadOnlySpan<ClusterUse> forks)
+    {
+        ClusterBitmap sum = forks[0]._used;
+        foreach (ClusterUse fork in forks[1..])
+        {
+            if (!sum.TryMerge(fork._used))
+            {
+                return false;
+            }
+        }
+
+        return _used.TryMerge(sum);
+    }
 
     /// <summary>Whether a cluster belongs to an L2 table.</summary>
     public bool IsTable(long cluster) => _tables.Contains(cluster << _geometry.ClusterBits);

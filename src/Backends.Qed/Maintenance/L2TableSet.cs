@@ -50,6 +50,9 @@ internal sealed class L2TableSet
         return new L2TableSet(sorted[..kept].ToArray(), tableBytes, hasConflict, conflict);
     }
 
+    /// <summary>Where the tables lie, ascending.</summary>
+    public ReadOnlySpan<ulong> Offsets => _offsets;
+
     /// <summary>Number of the table that starts at an offset; negative when none does.</summary>
     public int IndexOf(long offset) => Array.BinarySearch(_offsets, (ulong)offset);
 

@@ -39,6 +39,15 @@ internal sealed class L2Walk
     /// <summary>Where the last data cluster ends in the file.</summary>
     public long DataEnd { get; private set; }
 
+    /// <summary>Adds what a walk through other tables has counted.</summary>
+    public void AddTotals(L2Walk other)
+    {
+        AllocatedClusters += other.AllocatedClusters;
+        ZeroClusters += other.ZeroClusters;
+        FragmentedClusters += other.FragmentedClusters;
+        DataEnd = Math.Max(DataEnd, other.DataEnd);
+    }
+
     /// <summary>Begins another table.</summary>
     public void Start(int l1Index, long tableOffset)
     {

@@ -1,9 +1,9 @@
 namespace QedVd.Backends.Qed;
 
 /// <summary>
-/// Examines all tables of an image, streamed: two buffers of 256 KiB and one bit per cluster that is in use. Changes nothing. Runs once.
+/// Examines all tables of an image, streamed: two buffers of 256 KiB for each thread, and one bit per cluster that is in use. Changes nothing. Runs once.
 /// </summary>
-internal sealed class QedChecker
+internal sealed partial class QedChecker
 {
     private const long ProgressStepBytes = 8 << 20;
 
@@ -45,17 +45,16 @@ internal sealed class QedChecker
         NoteHeader();
 
         // All L2 tables first, so that a data cluster inside one of them is known for what it is whatever the order in L1.
-        TableReader l1 = new(_storage, _geometry);
-        List<ulong> tables = [];
+        MetadataWalk tables = new(_storage, _header);
+        List<ulong> offsets = [];
         bool failed = false;
         await L1Stream.VisitAsync<TIo>(
-            l1,
-            _header,
+            tables,
             (_, value) =>
             {
                 if (_rules.CheckTable(value) == QedReferenceProblem.None)
                 {
-                    tables.Add(value);
+                    offsets.Add(value);
                 }
             },
             exception =>
@@ -68,13 +67,19 @@ internal sealed class QedChecker
                 failed = true;
             },
             cancellationToken).ConfigureAwait(false);
-        ClusterUse use = new(_header, _fileLengthBytes, L2TableSet.Of(tables, _geometry));
-        await L1Stream.VisitAsync<TIo>(l1, _header, (index, value) => MarkTable(use, index, value), static _ => { }, cancellationToken).ConfigureAwait(false);
+        L2TableSet set = L2TableSet.Of(offsets, _geometry);
+        ClusterUse use = new(_header, _fileLengthBytes, set);
+        await L1Stream.VisitAsync<TIo>(tables, (index, value) => MarkTable(use, index, value), static _ => { }, cancellationToken).ConfigureAwait(false);
         Advance(_geometry.TableBytes);
 
         _totalBytes += _walk.SetCount * _geometry.TableBytes;
-        L2Walk walk = new(_geometry, _rules, use, _tally);
-        await WalkTablesAsync<TIo>(l1, walk, cancellationToken).ConfigureAwait(false);
+        L2Walk? walk = await TryWalkInParallelAsync<TIo>(set, use, cancellationToken).ConfigureAwait(false);
+        if (walk is null)
+        {
+            walk = new L2Walk(_geometry, _rules, use, _tally);
+            await WalkTablesAsync<TIo>(tables, walk, cancellationToken).ConfigureAwait(false);
+        }
+
         CountLeaks(use);
         _progress?.Report(new OperationProgress(_totalBytes, _totalBytes, "checking"));
 
@@ -139,16 +144,15 @@ internal sealed class QedChecker
         }
     }
 
-    private async ValueTask WalkTablesAsync<TIo>(TableReader l1, L2Walk walk, CancellationToken cancellationToken)
+    private async ValueTask WalkTablesAsync<TIo>(MetadataWalk tables, L2Walk walk, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        TableReader l2 = new(_storage, _geometry);
-        l1.Rewind();
+        tables.Rewind();
         while (true)
         {
             try
             {
-                if (!await l1.NextAsync<TIo>(_header.L1TableOffset, cancellationToken).ConfigureAwait(false))
+                if (!await tables.NextTableAsync<TIo>(cancellationToken).ConfigureAwait(false))
                 {
                     return;
                 }
@@ -159,29 +163,24 @@ internal sealed class QedChecker
                 continue;
             }
 
-            for (int i = 0; i < l1.Entries.Length; i++)
+            if (_walk.Contains(tables.L1Index))
             {
-                int index = l1.FirstIndex + i;
-                if (_walk.Contains(index))
-                {
-                    await WalkTableAsync<TIo>(l2, walk, index, (long)l1.Entries[i], cancellationToken).ConfigureAwait(false);
-                    Advance(_geometry.TableBytes);
-                }
+                await WalkTableAsync<TIo>(tables, walk, cancellationToken).ConfigureAwait(false);
+                Advance(_geometry.TableBytes);
             }
         }
     }
 
-    private async ValueTask WalkTableAsync<TIo>(TableReader reader, L2Walk walk, int l1Index, long tableOffset, CancellationToken cancellationToken)
+    private async ValueTask WalkTableAsync<TIo>(MetadataWalk tables, L2Walk walk, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
         bool failed = false;
-        reader.Rewind();
-        walk.Start(l1Index, tableOffset);
+        walk.Start(tables.L1Index, tables.TableOffset);
         while (true)
         {
             try
             {
-                if (!await reader.NextAsync<TIo>(tableOffset, cancellationToken).ConfigureAwait(false))
+                if (!await tables.NextEntriesAsync<TIo>(cancellationToken).ConfigureAwait(false))
                 {
                     return;
                 }
@@ -190,14 +189,14 @@ internal sealed class QedChecker
             {
                 if (!failed)
                 {
-                    AddReadError("L2", tableOffset, l1Index, exception);
+                    AddReadError("L2", tables.TableOffset, tables.L1Index, exception);
                 }
 
                 failed = true;
                 continue;
             }
 
-            walk.Add(reader.Entries, reader.FirstIndex);
+            walk.Add(tables.Entries, tables.FirstIndex);
         }
     }
 
@@ -254,11 +253,19 @@ internal sealed class QedChecker
 
     private void Advance(long bytes)
     {
-        _doneBytes += bytes;
-        if (_progress is not null && _doneBytes - _reportedBytes >= ProgressStepBytes)
+        if (_progress is null)
         {
-            _reportedBytes = _doneBytes;
-            _progress.Report(new OperationProgress(_doneBytes, _totalBytes, "checking"));
+            return;
+        }
+
+        lock (_progressLock)
+        {
+            _doneBytes += bytes;
+            if (_doneBytes - _reportedBytes >= ProgressStepBytes)
+            {
+                _reportedBytes = _doneBytes;
+                _progress.Report(new OperationProgress(_doneBytes, _totalBytes, "checking"));
+            }
         }
     }
 }

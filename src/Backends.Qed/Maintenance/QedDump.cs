@@ -40,8 +40,7 @@ internal static class QedDump
         long failed = 0;
         int used = header.Geometry.L1EntriesFor(header.VirtualSizeBytes);
         SyncIo.Complete(L1Stream.VisitAsync<SyncIo>(
-            new TableReader(storage, header.Geometry),
-            header,
+            new MetadataWalk(storage, header),
             (index, value) =>
             {
                 bool isValid = rules.CheckTable(value) == QedReferenceProblem.None;

@@ -36,8 +36,13 @@ internal sealed class TableReader
     /// <summary>Index of the first entry that was not looked at yet. After a failed read: behind what could not be read.</summary>
     public int NextIndex { get; private set; }
 
-    /// <summary>Starts at the first entry of a table.</summary>
-    public void Rewind() => NextIndex = 0;
+    /// <summary>Starts at an entry of a table.</summary>
+    public void Rewind(int index = 0)
+    {
+        NextIndex = index;
+        FirstIndex = index;
+        _length = 0;
+    }
 
     /// <summary>Reads the next entries of the table that may be other than 0; false at the end of the table.</summary>
     /// <exception cref="ImageException">The storage failed or has become shorter; the call may be repeated and goes on behind.</exception>

@@ -39,13 +39,13 @@ internal sealed class L1Examination
     public async ValueTask RunAsync<TIo>(CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        TableReader reader = new(_storage, _header.Geometry);
-        await L1Stream.VisitAsync<TIo>(reader, _header, Add, onError: null, cancellationToken).ConfigureAwait(false);
+        MetadataWalk walk = new(_storage, _header);
+        await L1Stream.VisitAsync<TIo>(walk, Add, onError: null, cancellationToken).ConfigureAwait(false);
         L2TableSet set = L2TableSet.Of(_tables, _header.Geometry);
         if (set.HasConflict)
         {
             List<string> named = [];
-            await L1Stream.VisitAsync<TIo>(reader, _header, (index, value) => NameConflict(named, set.Conflict, index, value), onError: null, cancellationToken).ConfigureAwait(false);
+            await L1Stream.VisitAsync<TIo>(walk, (index, value) => NameConflict(named, set.Conflict, index, value), onError: null, cancellationToken).ConfigureAwait(false);
             throw Refuse($"L1 entries share an L2 table, or a part of one: {string.Join(", ", named)}");
         }
     }

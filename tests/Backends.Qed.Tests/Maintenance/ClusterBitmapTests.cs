@@ -34,6 +34,31 @@ public sealed class ClusterBitmapTests
         }
     }
 
+    [Theory]
+    [InlineData(200_000)]
+    [InlineData(1L << 40)]
+    public void Merge_TakesTheBitsOver_AndRefusesCommonOnes_WithNothingChanged(long count)
+    {
+        ClusterBitmap whole = new(count);
+        ClusterBitmap other = new(count);
+        whole.TrySetRange(10, 5);
+        whole.TrySet(100_000);
+        other.TrySetRange(15, 5);
+        other.TrySet(199_999);
+
+        Assert.True(whole.TryMerge(other));
+        Assert.Equal(12, whole.SetCount);
+        Assert.Equal([(0, 10), (20, 99_980), (100_001, 99_998)], whole.ClearRuns(0).Take(3));
+
+        ClusterBitmap bad = new(count);
+        bad.TrySetRange(30, 3);
+        bad.TrySet(100_000);
+
+        Assert.False(whole.TryMerge(bad));
+        Assert.Equal(12, whole.SetCount);
+        Assert.False(whole.Contains(30));
+    }
+
     [Fact]
     public void HugeEmptyBitmap_IsOneClearRun()
     {
