@@ -70,12 +70,19 @@ public sealed class CheckTests : IDisposable
         await _cli.FailAsync(63, "check", "-f", "raw", "a.raw");
     }
 
-    [Fact]
-    public async Task Check_AskedToRepair_SaysThatItDoesNot()
+    [Theory]
+    [InlineData("check -r some a.qed", "neither leaks nor all")]
+    [InlineData("check --dry-run a.qed", "-r")]
+    [InlineData("check -r all -U a.qed", "-U")]
+    [InlineData("check -r leaks --max-findings x a.qed", "--max-findings")]
+    public async Task Check_AskedForWhatMakesNoSense_IsRefused(string line, string reason)
     {
         await MakeAsync("leak");
+        byte[] before = await File.ReadAllBytesAsync(_cli.PathOf("a.qed"));
 
-        Assert.Contains("-r", await _cli.FailAsync(1, "check", "-r", "all", "a.qed"), StringComparison.Ordinal);
+        Assert.Contains(reason, await _cli.FailAsync(1, line.Split(' ')), StringComparison.Ordinal);
+
+        Assert.Equal(before, await File.ReadAllBytesAsync(_cli.PathOf("a.qed")));
     }
 
     private async Task MakeAsync(string kind)

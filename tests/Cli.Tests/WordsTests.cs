@@ -73,9 +73,9 @@ public sealed class WordsTests : IDisposable
         await _cli.OkAsync("create", "a.qed", "1M");
         using var holder = new RunningQemuIo(_cli, "a.qed");
 
-        Assert.Contains("-U", await _cli.FailAsync(1, "info", "a.qed"), StringComparison.Ordinal);
-        Assert.DoesNotContain("-U", await _cli.FailAsync(1, "write", "a.qed", "-i", "a.qed"), StringComparison.Ordinal);
-        Assert.DoesNotContain("-U", await _cli.FailAsync(1, "snapshot", "a.qed", "b.qed"), StringComparison.Ordinal);
+        Assert.Contains(" -U", await _cli.FailAsync(1, "info", "a.qed"), StringComparison.Ordinal);
+        Assert.DoesNotContain(" -U", await _cli.FailAsync(1, "write", "a.qed", "-i", "a.qed"), StringComparison.Ordinal);
+        Assert.DoesNotContain(" -U", await _cli.FailAsync(1, "snapshot", "a.qed", "b.qed"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ internal static class UsageCheck
     public static string? Find(Verb verb, ParseResult parsed)
     {
         // The parser takes an unknown option for an operand.
-        if (UnknownOption(parsed) is { } unknown)
+        if (UnknownOption(verb, parsed) is { } unknown)
         {
             return $"'{unknown}' is not an option of this verb.";
         }
@@ -49,7 +49,7 @@ internal static class UsageCheck
         return parsed.Errors.Count > 0 ? parsed.Errors[0].Message : null;
     }
 
-    private static string? UnknownOption(ParseResult parsed)
+    private static string? UnknownOption(Verb verb, ParseResult parsed)
     {
         foreach (Token token in parsed.Tokens)
         {
@@ -58,7 +58,7 @@ internal static class UsageCheck
                 break;
             }
 
-            if (token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-' && !IsOptionValue(parsed, token))
+            if (token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-' && !verb.IsOperand(token.Value) && !IsOptionValue(parsed, token))
             {
                 return token.Value;
             }

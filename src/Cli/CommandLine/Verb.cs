@@ -37,6 +37,9 @@ internal abstract class Verb
 
     public abstract ValueTask<int> RunAsync(VerbRun run);
 
+    /// <summary>Whether a word that begins like an option is an operand of this verb.</summary>
+    public virtual bool IsOperand(string word) => false;
+
     /// <summary>The exit code for an error.</summary>
     public virtual int FailureCode(Exception exception) => ExitCode.Failed;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QedVd.Cli.Options;
 using QedVd.Host;
 
 namespace QedVd.Cli.Output;
@@ -6,7 +7,7 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report under qemu-img's keys (which leaves counts of zero out), with keys of our own behind them.</summary>
 internal static class CheckJson
 {
-    public static void Write(Utf8JsonWriter json, CheckReport report, string file, string format)
+    public static void Write(Utf8JsonWriter json, CheckReport report, CheckOptions check, string file, string format)
     {
         json.WriteStartObject();
         json.WriteString("filename", file);
@@ -22,6 +23,12 @@ internal static class CheckJson
         json.WriteNumber("zero-clusters", report.ZeroClusters);
         json.WriteNumber("image-end-offset", report.ImageEndOffset);
         json.WriteBoolean("dirty-flag", report.NeedsCheck);
+        if (check.Repair != RepairMode.None)
+        {
+            json.WriteString("repair", RepairText.Name(check.Repair));
+            json.WriteBoolean("dry-run", check.DryRun);
+        }
+
         if (report.Findings.Count > 0)
         {
             json.WriteStartArray("findings");
@@ -31,8 +38,32 @@ internal static class CheckJson
             }
 
             json.WriteEndArray();
+            json.WriteBoolean("findings-complete", report.Findings.Count < check.MaxReportedFindings);
         }
 
+        if (report.Repairs.Count > 0)
+        {
+            json.WriteStartArray("repairs");
+            foreach (RepairAction action in report.Repairs)
+            {
+                Write(json, action);
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("repairs-complete", report.Repairs.Count < check.MaxReportedFindings);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, RepairAction action)
+    {
+        json.WriteStartObject();
+        json.WriteString("kind", Name(action.Kind));
+        json.WriteString("message", DisplayText.Escape(action.Message));
+        WriteIfKnown(json, "offset", action.DiskOffset);
+        WriteIfKnown(json, "length", action.LengthBytes);
+        json.WriteBoolean("loss", action.IsLoss);
         json.WriteEndObject();
     }
 
@@ -57,6 +88,19 @@ internal static class CheckJson
         CheckFindingKind.ReadError => "read-error",
         CheckFindingKind.NeedsCheck => "needs-check",
         _ => "note",
+    };
+
+    private static string Name(RepairActionKind kind) => kind switch
+    {
+        RepairActionKind.ClearedEntry => "cleared-entry",
+        RepairActionKind.CopiedApart => "copied-apart",
+        RepairActionKind.Moved => "moved",
+        RepairActionKind.ReclaimedLeaks => "reclaimed-leaks",
+        RepairActionKind.TrimmedTail => "trimmed-tail",
+        RepairActionKind.ExtendedTail => "extended-tail",
+        RepairActionKind.ClearedMark => "cleared-mark",
+        RepairActionKind.LeftAlone => "left-alone",
+        _ => "other",
     };
 
     private static void WriteUnlessZero(Utf8JsonWriter json, string name, long value)

@@ -6,19 +6,22 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report for people: each finding, then qemu-img's lines.</summary>
 internal static class CheckText
 {
-    /// <param name="output">Where to.</param>
-    /// <param name="report">What the check found.</param>
-    /// <param name="maxFindings">How many findings the report may hold; one can stand for many clusters.</param>
-    public static void Write(TextWriter output, CheckReport report, int maxFindings)
+    public static void Write(TextWriter output, CheckReport report, CheckOptions check)
     {
         foreach (CheckFinding finding in report.Findings)
         {
             output.WriteLine(DisplayText.Escape(finding.Message));
         }
 
-        if (report.Findings.Count >= maxFindings)
+        // One finding can stand for many clusters, so that their number says nothing.
+        if (report.Findings.Count >= check.MaxReportedFindings)
         {
-            output.WriteLine($"... and perhaps more: only the first {maxFindings} findings are shown.");
+            output.WriteLine($"... and perhaps more: only the first {check.MaxReportedFindings} findings are shown.");
+        }
+
+        if (check.Repair != RepairMode.None)
+        {
+            RepairReport.Write(output, report, check);
         }
 
         if (report.IsClean)

@@ -8,8 +8,15 @@ internal static class InfoJson
 {
     public static void Write(Utf8JsonWriter json, ImageInfo info, int? depth)
     {
-        ImageDescription image = info.Image;
         json.WriteStartObject();
+        WriteProperties(json, info, depth);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The same inside an object that the caller writes.</summary>
+    public static void WriteProperties(Utf8JsonWriter json, ImageInfo info, int? depth)
+    {
+        ImageDescription image = info.Image;
         json.WriteNumber("virtual-size", image.VirtualSizeBytes);
         json.WriteString("filename", info.Given);
         if (image.BlockBytes > 1)
@@ -41,7 +48,6 @@ internal static class InfoJson
         json.WriteNumber("file-length", image.FileLengthBytes);
         json.WriteBoolean("locked-for-qemu", image.HasImageLocks);
         json.WriteIfAny("warnings", image.Warnings);
-        json.WriteEndObject();
     }
 
     private static bool IsUtf8(ReadOnlySpan<byte> bytes) => System.Text.Unicode.Utf8.IsValid(bytes);

@@ -12,6 +12,13 @@ internal static class ProgressDisplay
     private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(200);
 
+    public static Task RunAsync(VerbRun run, string title, bool isAsked, bool isQuiet, Func<IProgress<OperationProgress>, ValueTask> operation) =>
+        RunAsync(run, title, isAsked, isQuiet, async progress =>
+        {
+            await operation(progress);
+            return true;
+        });
+
     public static async Task<T> RunAsync<T>(VerbRun run, string title, bool isAsked, bool isQuiet, Func<IProgress<OperationProgress>, ValueTask<T>> operation)
     {
         var state = new ProgressState();
