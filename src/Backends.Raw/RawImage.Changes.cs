@@ -31,7 +31,8 @@ internal sealed partial class RawImage
     }
 
     /// <remarks>
-    /// By a hole where the storage can make one. Without <see cref="WriteFlags.MayUnmap"/> the room of what was data is taken again at once.
+    /// By a hole where the storage can make one. Without <see cref="WriteFlags.MayUnmap"/> the room of what was data is taken again at once, unless
+    /// it has to be fast: a storage may have to write zeros to take room.
     /// </remarks>
     protected override async ValueTask<WriteResult> WriteZeroesCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
     {
@@ -143,7 +144,7 @@ internal sealed partial class RawImage
             return chunk;
         }
 
-        if ((flags & WriteFlags.MayUnmap) != 0)
+        if ((flags & (WriteFlags.MayUnmap | WriteFlags.FastOnly)) != 0)
         {
             await TIo.PunchHoleAsync(_storage, offset, lengthBytes, cancellationToken).ConfigureAwait(false);
             return lengthBytes;

@@ -87,6 +87,8 @@ internal sealed partial class RawImage : DiskImageBase
 
     public override ImageLimits Limits => new(AlignmentBytes: 1, BlockBytes: 1, BestIoBytes);
 
+    public override FastZeroKinds FastZeroes => CanPunch && !IsReadOnly ? FastZeroKinds.DataBlocks | FastZeroKinds.PartsOfData : FastZeroKinds.None;
+
     public override IReadOnlyList<string> Warnings => (_lengthBytes % ImageRegion.SectorBytes, _storage.EarlierFence) switch
     {
         (0, null) => [],

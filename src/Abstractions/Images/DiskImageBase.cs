@@ -36,6 +36,9 @@ public abstract class DiskImageBase : IDiskImage
     public abstract ImageLimits Limits { get; }
 
     /// <inheritdoc/>
+    public virtual FastZeroKinds FastZeroes => FastZeroKinds.None;
+
+    /// <inheritdoc/>
     public virtual IReadOnlyList<ImageRegion> Regions => [new ImageRegion(0, VirtualSizeBytes)];
 
     /// <inheritdoc/>

@@ -46,6 +46,12 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     /// <summary>Alignment, block size, best request.</summary>
     ImageLimits Limits { get; }
 
+    /// <summary>
+    /// What <see cref="WriteZeroes"/> does without writing data, as the image is open now; what reads as zero already is always among it.
+    /// A request with <see cref="WriteFlags.FastOnly"/> for anything else is refused. It lets a host answer before anything has been changed.
+    /// </summary>
+    FastZeroKinds FastZeroes => FastZeroKinds.None;
+
     /// <summary>The regions of the disk; they follow a resize.</summary>
     IReadOnlyList<ImageRegion> Regions => [new ImageRegion(0, VirtualSizeBytes)];
 
