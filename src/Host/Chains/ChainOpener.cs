@@ -32,14 +32,9 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
             await OpenTopAsync<TIo>(storage, path, cancellationToken).ConfigureAwait(false);
             if (options.ParentDisk is { } parent)
             {
-                _levels.Add(new Level
-                {
-                    Image = new DiskAsImage(parent),
-                    Path = parent.Path,
-                    FormatId = DiskAsImage.FormatId,
-                    IsBorrowed = true,
-                    IsMutable = !parent.IsReadOnly,
-                });
+                // Registered first: from then on it stays read-only if it is.
+                var image = DiskAsImage.Over(parent);
+                _levels.Add(new Level { Image = image, Path = parent.Path, FormatId = DiskAsImage.FormatId, IsMutable = !parent.IsReadOnly });
             }
             else
             {

@@ -27,7 +27,8 @@ internal static class DiskFacts
             BestIoBytes: Math.Max(Math.Max(PageBytes, top.BestIoBytes), top.BlockBytes),
             DiscardGranularityBytes: discards ? Math.Max(SectorBytes, Math.Min(top.BlockBytes, PageBytes)) : 0,
             MaxDiscardBytes: MaxDiscardBytes,
-            AlignmentBytes: alignment);
+            AlignmentBytes: alignment,
+            CanZeroFast: VirtualDisk.ZeroesWholeBlocksFast(generation));
     }
 
     public static DiskGeometry StandardGeometry(long lengthBytes)

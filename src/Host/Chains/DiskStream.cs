@@ -1,6 +1,6 @@
 namespace QedVd.Host;
 
-/// <summary>A disk as a seekable stream of fixed length, with a position of its own. Not thread safe, as streams are; several on one disk are fine.</summary>
+/// <summary>A disk as a seekable stream with the length that the disk has, and with a position of its own. Not thread safe, as streams are; several on one disk are fine.</summary>
 internal sealed class DiskStream(VirtualDisk disk) : Stream
 {
     private long _position;

@@ -7,19 +7,24 @@ namespace QedVd.Host;
 internal sealed class Generation
 {
     private readonly int _topBlockBytes;
+    private readonly bool _isParentRenamed;
 
-    public Generation(IReadOnlyList<Level> levels)
+    /// <param name="levels">Top first.</param>
+    /// <param name="lengthBytes">What the guest may address; null: all of the top.</param>
+    /// <param name="isParentRenamed">The top names another parent than it is composed with: what it does not hold itself may read as something else once it is opened again.</param>
+    public Generation(IReadOnlyList<Level> levels, long? lengthBytes = null, bool isParentRenamed = false)
     {
+        _isParentRenamed = isParentRenamed;
         Levels = [.. levels];
         Images = [.. levels.Select(level => level.Image)];
         LengthsBytes = [.. levels.Select(level => level.Image.VirtualSizeBytes)];
-        LengthBytes = LengthsBytes[0];
+        LengthBytes = lengthBytes ?? LengthsBytes[0];
         _topBlockBytes = Math.Max(1, Images[0].Limits.BlockBytes);
-        Beneath = BeneathOf(0);
-        OverEndBytes = RoundUp(Beneath.LengthBytes, _topBlockBytes);
+        Beneath = isParentRenamed ? Beneath.Unknown : BeneathOf(0);
+        OverEndBytes = Beneath.Kind == BeneathKind.Unknown ? long.MaxValue : RoundUp(Beneath.LengthBytes, _topBlockBytes);
         Memo = OwnerMemo.TryCreate(Levels, Images, LengthsBytes);
         IsTopReadOnly = Images[0].IsReadOnly;
-        HonorSame = (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
+        HonorSame = isParentRenamed || (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
     }
 
     public Level[] Levels { get; }
@@ -30,6 +35,7 @@ internal sealed class Generation
     /// <summary>The sizes of their disks.</summary>
     public long[] LengthsBytes { get; }
 
+    /// <summary>What the guest may address. The top's own size, but for the time of a shrink.</summary>
     public long LengthBytes { get; }
 
     public IDiskImage Top => Images[0];
@@ -63,6 +69,18 @@ internal sealed class Generation
         long missing = (block - (value % block)) % block;
         return value > long.MaxValue - missing ? long.MaxValue : value + missing;
     }
+
+    /// <summary>The same levels for a guest that sees less of them.</summary>
+    public Generation Narrowed(long lengthBytes) => new(Levels, lengthBytes, _isParentRenamed);
+
+    /// <summary>The same levels, looked at anew.</summary>
+    public Generation Remade() => new(Levels, lengthBytes: null, _isParentRenamed);
+
+    /// <summary>The same levels, with the top in another place.</summary>
+    public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], lengthBytes: null, _isParentRenamed);
+
+    /// <summary>The same levels under a top that names another parent.</summary>
+    public Generation WithRenamedParent() => new(Levels, lengthBytes: null, isParentRenamed: true);
 
     /// <summary>What lies beneath a level.</summary>
     public Beneath BeneathOf(int depth)

@@ -22,6 +22,15 @@ internal sealed partial class Level
     /// <summary>Whether the bytes may change while this disk is open: true for an open, writable disk given as a parent.</summary>
     public bool IsMutable { get; init; }
 
-    /// <summary>Whether closing the disk leaves it open.</summary>
-    public bool IsBorrowed { get; init; }
+    /// <summary>The same level after its file has got another name.</summary>
+    public Level At(string path) => new()
+    {
+        Image = Image,
+        Path = path,
+        FormatId = FormatId,
+        Storage = Storage,
+        Lease = Lease,
+        Warnings = Warnings,
+        IsMutable = IsMutable,
+    };
 }

@@ -6,7 +6,10 @@ namespace QedVd.Host;
 /// <content>The end of a disk.</content>
 public sealed partial class VirtualDisk
 {
-    /// <summary>Waits for requests under way, makes everything durable and closes the images; throws what could not be saved, closed all the same.</summary>
+    /// <summary>
+    /// Waits for requests under way, makes everything durable and closes the images; throws what could not be saved, closed all the same. An operation on
+    /// the whole disk (a compaction, a resize ...) that is under way is cancelled and waited for.
+    /// </summary>
     public void Close() => SyncIo.Complete(CloseCore<SyncIo>());
 
     /// <inheritdoc cref="Close()"/>
@@ -67,7 +70,7 @@ public sealed partial class VirtualDisk
         where TIo : struct, IIoMode
     {
         Exception? first = null;
-        foreach (Level level in levels.Where(level => !level.IsBorrowed))
+        foreach (Level level in levels)
         {
             try
             {
@@ -96,6 +99,9 @@ public sealed partial class VirtualDisk
     private async ValueTask CloseCore<TIo>()
         where TIo : struct, IIoMode
     {
+#pragma warning disable CA1849 // What it calls back only sets flags; to wait for that would be one more way to wait.
+        _closing.Cancel();
+#pragma warning restore CA1849
         await TIo.WaitAsync(_changes.WaitAsync(), default).ConfigureAwait(false);
         try
         {

@@ -14,6 +14,9 @@ public sealed partial class VirtualDisk
     private const long MaxZeroGrowthBytes = 64 << 20;
     private const long MaxDiscardBytes = 1L << 30;
 
+    // A compaction may free a block between the look at it and the request, but then nobody else allocates it: once more would do.
+    private const int MaxLooks = 8;
+
     // Enough to see that two blocks differ, mostly.
     private const int FirstLookBytes = 4096;
 
@@ -29,13 +32,23 @@ public sealed partial class VirtualDisk
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
         {
-            Extent extent = await MapTopAsync<TIo>(generation, offset, length, cancellationToken).ConfigureAwait(false);
-            length = (int)extent.LengthBytes;
-            buffer = buffer.Slice(0, length);
-            if (extent.Kind != ExtentKind.Free)
+            for (int look = 1; ; look++)
             {
-                await WriteAllAsync<TIo>(generation.Top, offset, buffer, flags, cancellationToken).ConfigureAwait(false);
-                return length;
+                Extent extent = await MapTopAsync<TIo>(generation, offset, length, cancellationToken).ConfigureAwait(false);
+                if (extent.Kind == ExtentKind.Free)
+                {
+                    length = (int)extent.LengthBytes;
+                    buffer = buffer.Slice(0, length);
+                    break;
+                }
+
+                int held = (int)extent.LengthBytes;
+                WriteResult result = await TIo.WriteAsync(generation.Top, offset, buffer.Slice(0, held), flags, cancellationToken).ConfigureAwait(false);
+                CheckChanged(generation.Top, offset, held, result, mayBeFree: look < MaxLooks);
+                if (!result.IsFree)
+                {
+                    return (int)result.LengthBytes;
+                }
             }
 
             for (int done = 0; done < length;)
@@ -75,19 +88,28 @@ public sealed partial class VirtualDisk
         RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
         {
-            Extent extent = await MapTopAsync<TIo>(generation, offset, lengthBytes, cancellationToken).ConfigureAwait(false);
-            lengthBytes = extent.LengthBytes;
-            if (extent.Kind != ExtentKind.Free)
+            for (int look = 1; ; look++)
             {
-                await ZeroAllAsync<TIo>(generation.Top, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
-                return lengthBytes;
+                Extent extent = await MapTopAsync<TIo>(generation, offset, lengthBytes, cancellationToken).ConfigureAwait(false);
+                if (extent.Kind == ExtentKind.Free)
+                {
+                    lengthBytes = extent.LengthBytes;
+                    break;
+                }
+
+                WriteResult result = await TIo.WriteZeroesAsync(generation.Top, offset, extent.LengthBytes, flags, cancellationToken).ConfigureAwait(false);
+                CheckChanged(generation.Top, offset, extent.LengthBytes, result, mayBeFree: look < MaxLooks);
+                if (!result.IsFree)
+                {
+                    return result.LengthBytes;
+                }
             }
 
             for (long done = 0; done < lengthBytes;)
             {
                 long at = offset + done;
                 long left = lengthBytes - done;
-                long whole = at % block != 0 ? 0 : at + left == generation.LengthBytes ? left : left - (left % block);
+                long whole = at % block != 0 ? 0 : at + left >= generation.Top.VirtualSizeBytes ? left : left - (left % block);
                 if (whole > 0)
                 {
                     // The rest of the last block, beyond the disk's end, is zeroed with it.
@@ -167,7 +189,8 @@ public sealed partial class VirtualDisk
         byte[] whole = ArrayPool<byte>.Shared.Rent(block);
         try
         {
-            int inside = (int)Math.Min(block, generation.LengthBytes - start);
+            // The image's own end, as of now: while the disk is being shrunk it is not the guest's.
+            int inside = (int)Math.Min(block, generation.Top.VirtualSizeBytes - start);
             await ChainReader.ReadAsync<TIo>(generation, 1, start, new IoBuffer(whole.AsMemory(0, inside)), cancellationToken).ConfigureAwait(false);
             whole.AsSpan(inside, block - inside).Clear();
             if (!generation.HonorSame && IsSame(whole.AsSpan(pre, lengthBytes), buffer, isZero))
@@ -184,10 +207,15 @@ public sealed partial class VirtualDisk
                 buffer.Span.CopyTo(whole.AsSpan(pre));
             }
 
+            bool isFast = (flags & WriteFlags.FastOnly) != 0;
             flags &= ~WriteFlags.FastOnly;
             if (isZero && !whole.AsSpan(0, block).ContainsAnyExcept((byte)0))
             {
                 await ZeroAllAsync<TIo>(generation.Top, start, block, flags, cancellationToken).ConfigureAwait(false);
+            }
+            else if (isZero && isFast)
+            {
+                throw NotFast(generation);
             }
             else
             {

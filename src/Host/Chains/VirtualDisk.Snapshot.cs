@@ -18,35 +18,27 @@ public sealed partial class VirtualDisk
     {
         string path = HostPath.GetFull(overlayPath);
         options ??= new SnapshotOptions();
-        await _changes.WaitAsync(cancellationToken).ConfigureAwait(false);
+        using MaintenanceTurn turn = await EnterMaintenanceAsync(cancellationToken).ConfigureAwait(false);
+        if (IsReadOnly)
+        {
+            throw new ImageException(ImageErrorKind.ReadOnly, $"{Shown}: the disk is open for reading only, so that there is nothing to take a snapshot of. Create an overlay instead.", Path, "snapshot");
+        }
+
+        if (_host is null || _generation.Levels[0].Storage is not FileStorage)
+        {
+            throw ImageException.NotSupported("a snapshot of a disk whose top is no file", Path);
+        }
+
+        Level overlay = await CreateOverlayAsync(_host, path, options, turn.Token).ConfigureAwait(false);
         try
         {
-            ThrowIfClosed();
-            if (IsReadOnly)
-            {
-                throw new ImageException(ImageErrorKind.ReadOnly, $"{Path}: the disk is open for reading only, so that there is nothing to take a snapshot of. Create an overlay instead.", Path, "snapshot");
-            }
-
-            if (_host is null || _generation.Levels[0].Storage is not FileStorage)
-            {
-                throw ImageException.NotSupported("a snapshot of a disk whose top is no file", Path);
-            }
-
-            Level overlay = await CreateOverlayAsync(_host, path, options, cancellationToken).ConfigureAwait(false);
-            try
-            {
-                await PutOnTopAsync(overlay, cancellationToken).ConfigureAwait(false);
-            }
-            catch
-            {
-                await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
-                RemoveOwnFile(path);
-                throw;
-            }
+            await PutOnTopAsync(overlay, turn.Token).ConfigureAwait(false);
         }
-        finally
+        catch
         {
-            _changes.Release();
+            await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
+            RemoveOwnFile(path);
+            throw;
         }
     }
 
@@ -112,10 +104,7 @@ public sealed partial class VirtualDisk
             throw;
         }
 
-        _generation = next;
-        Task readersGone = old.Readers.CloseAsync();
-        old.Writers.WakeWaiters();
-        await readersGone.ConfigureAwait(false);
+        await PublishHeldAsync(next).ConfigureAwait(false);
     }
 
     // All that was written is durable, what was reserved is trimmed, and the file is held for reading only. On failure it is as before.

@@ -28,7 +28,10 @@ public sealed partial class VirtualDisk
     public ValueTask WriteAsync(long offset, IReadOnlyList<ReadOnlyMemory<byte>> buffers, WriteFlags flags = WriteFlags.None, CancellationToken cancellationToken = default) =>
         WriteListCore<AsyncIo>(offset, buffers, flags, cancellationToken);
 
-    /// <summary>Makes the range read as zero, without writing zeros where the format can.</summary>
+    /// <summary>
+    /// Makes the range read as zero, without writing zeros where the format can. With <see cref="WriteFlags.FastOnly"/> it writes no data, or fails with
+    /// <see cref="ImageErrorKind.NotSupported"/> and has changed nothing; see <see cref="CanZeroFast"/>.
+    /// </summary>
     public void WriteZeroes(long offset, long lengthBytes, WriteFlags flags = WriteFlags.None) =>
         SyncIo.Complete(WriteZeroesCore<SyncIo>(offset, lengthBytes, flags, default));
 
@@ -116,7 +119,11 @@ public sealed partial class VirtualDisk
         try
         {
             CheckChange(generation, "write zeros", offset, lengthBytes);
-            CheckFastOnly(generation, offset, lengthBytes, flags);
+            if ((flags & WriteFlags.FastOnly) != 0 && !await IsZeroingFastAsync<TIo>(generation, offset, lengthBytes, cancellationToken).ConfigureAwait(false))
+            {
+                throw NotFast(generation);
+            }
+
             while (lengthBytes > 0)
             {
                 bool isOver = generation.IsBlockOverSomething(offset);
@@ -186,26 +193,11 @@ public sealed partial class VirtualDisk
 
     private void CheckChange(Generation generation, string operation, long offset, long lengthBytes)
     {
-        if (IsReadOnly)
+        if (_options.ReadOnly || generation.IsTopReadOnly)
         {
-            throw new ImageException(ImageErrorKind.ReadOnly, $"{Path}: the disk is open for reading only. Open it without ReadOnly to change it.", Path, operation, offset);
+            throw new ImageException(ImageErrorKind.ReadOnly, $"{Shown}: the disk is open for reading only. Open it without ReadOnly to change it.", Path, operation, offset);
         }
 
         CheckRange(generation, offset, lengthBytes);
-    }
-
-    // Parts of free blocks over something would have to be copied up; said before anything has changed.
-    private static void CheckFastOnly(Generation generation, long offset, long lengthBytes, WriteFlags flags)
-    {
-        if ((flags & WriteFlags.FastOnly) == 0 || generation.Beneath.Kind == BeneathKind.Nothing)
-        {
-            return;
-        }
-
-        long end = offset + lengthBytes;
-        if (offset % generation.TopBlockBytes != 0 || (end % generation.TopBlockBytes != 0 && end != generation.LengthBytes))
-        {
-            throw ImageException.NotSupported("zeroing a part of a block without writing", generation.Levels[0].Path);
-        }
     }
 }

@@ -20,7 +20,7 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     private readonly RangeLock _growth = new();
     private readonly SemaphoreSlim _changes = new(1, 1);
     private readonly DiskHost? _host;
-    private readonly DiskOpenOptions _options;
+    private volatile DiskOpenOptions _options;
     private readonly long _number;
     private readonly ILogger _logger;
     private volatile Generation _generation;
@@ -72,7 +72,7 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>A seekable stream over the disk, with a fixed length. Flushing it flushes the disk; disposing it does not close the disk.</summary>
+    /// <summary>A seekable stream over the disk; its length is the disk's, and only <see cref="ResizeAsync"/> changes it. Flushing it flushes the disk; disposing it does not close the disk.</summary>
     public Stream AsStream() => new DiskStream(this);
 
     /// <summary>The files of the chain.</summary>

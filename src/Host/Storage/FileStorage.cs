@@ -136,6 +136,34 @@ public sealed partial class FileStorage : IImageStorage
     }
 
     /// <summary>
+    /// Gives the file another name on the same volume while it is open, in one step; the new name is durable when this returns. Its locks stay as they are.
+    /// On failure the file has its old name; where even that could not be brought about, the message says so and <see cref="Name"/> is the new one.
+    /// </summary>
+    /// <param name="newPath">The new name; absolute.</param>
+    /// <param name="overwrite">Lets it take the place of a file that exists. That one must be a regular file, writable and used by nobody.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.AlreadyExists"/>; <see cref="ImageErrorKind.NotSupported"/> for another volume;
+    /// <see cref="ImageErrorKind.InUse"/> when the file to be replaced is in use, or the name of this one is a link or another file's by now;
+    /// <see cref="ImageErrorKind.NotFound"/> when the folder is missing.</exception>
+    public void Rename(string newPath, bool overwrite = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(newPath);
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        if (newPath == Name)
+        {
+            return;
+        }
+
+        PendingFile.CheckName(newPath, "rename");
+        FileStorage? replaced = overwrite
+            ? PendingFile.LockReplaced(ref newPath, new PendingFileOptions { Overwrite = true, UsePortableForm = _file is PortableFile })
+            : null;
+        using (replaced)
+        {
+            FileRename.Run(_file, newPath, replaced?._file);
+        }
+    }
+
+    /// <summary>
     /// Forgets the barrier that failed on this file earlier (<see cref="EarlierFence"/>). For who has checked the whole image after this
     /// opening and found it good. It does not lift a fence of this storage itself.
     /// </summary>

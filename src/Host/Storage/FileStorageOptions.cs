@@ -30,6 +30,9 @@ public sealed record FileStorageOptions
     /// <summary>Called instead of the system's own flush of a file: the place to inject a failure.</summary>
     internal Action? BarrierSeam { get; init; }
 
+    /// <summary>Called before a folder's names are made durable: the place to inject a failure.</summary>
+    internal Action? FolderSeam { get; init; }
+
     /// <summary>The lock that is meant, by the access asked for.</summary>
     internal ImageLockMode EffectiveLock => Lock != ImageLockMode.ByAccess ? Lock : ReadOnly ? ImageLockMode.Read : ImageLockMode.ReadWrite;
 }

@@ -3,8 +3,14 @@ namespace QedVd.Host;
 /// <summary>One open file of the host: what the operating system can do with it, as <see cref="ImageException"/> or success. Thread safe.</summary>
 internal abstract class HostFile(string path) : IDisposable
 {
-    /// <summary>The path, for messages.</summary>
-    public string Path { get; } = path;
+    private volatile string _path = path;
+
+    /// <summary>The path, for messages and for opening it again. Follows a renaming.</summary>
+    public string Path
+    {
+        get => _path;
+        set => _path = value;
+    }
 
     public abstract StorageIdentity Identity { get; }
 
@@ -71,5 +77,30 @@ internal abstract class HostFile(string path) : IDisposable
     /// <summary>Opens the same file with the other access and moves the locks over without a gap. On failure everything stays as it was.</summary>
     public abstract LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights);
 
+    /// <summary>Whether a name, itself and not what it may link to, is this file's.</summary>
+    public abstract bool HasName(string path);
+
+    /// <summary>Moves a name within its volume, in one step. Without <paramref name="overwrite"/> the new one must be free.</summary>
+    public abstract void MoveName(string from, string to, bool overwrite);
+
+    /// <summary>Gives a file a second name. False where that is not possible.</summary>
+    public abstract bool TryLinkName(string from, string to);
+
+    /// <summary>Removes such a second name. Never throws.</summary>
+    public abstract void RemoveName(string path);
+
+    /// <summary>Makes the names in a folder durable.</summary>
+    public abstract void FlushFolder(string folder);
+
     public abstract void Dispose();
+
+    protected static ImageException NotMoved(int errno, string from, string to) => errno switch
+    {
+        Errno.EEXIST => StorageErrors.Create(ImageErrorKind.AlreadyExists, to, "rename", "cannot rename to this: the file exists; choose another name, or ask for it to be overwritten."),
+        Errno.EXDEV => StorageErrors.Create(
+            ImageErrorKind.NotSupported, from, "rename", $"cannot rename to '{StorageErrors.Printable(to)}': it lies on another volume; convert or copy the image there."),
+        Errno.ENOENT or Errno.ENOTDIR => StorageErrors.Create(
+            ImageErrorKind.NotFound, from, "rename", $"cannot rename to '{StorageErrors.Printable(to)}': its folder does not exist; make it first."),
+        _ => StorageErrors.FromErrno(errno, from, $"rename to '{StorageErrors.Printable(to)}'"),
+    };
 }

@@ -106,7 +106,7 @@ public sealed class OwnerMemoTests
             levels.Add(new Level { Image = new BlockImage(name, Blocks * Block, Block), Path = name, FormatId = "blocks" });
         }
 
-        levels.Add(new Level { Image = new DiskAsImage(parent), Path = "parent", FormatId = DiskAsImage.FormatId, IsBorrowed = true, IsMutable = true });
+        levels.Add(new Level { Image = DiskAsImage.Over(parent), Path = "parent", FormatId = DiskAsImage.FormatId, IsMutable = true });
         var generation = new Generation(levels);
         SyncIo.Complete(VirtualDisk.TellBeneathAsync<SyncIo>(generation, default));
         using var disk = new VirtualDisk(generation, new DiskOpenOptions(), host: null, number: 0, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);

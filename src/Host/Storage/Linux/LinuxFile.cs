@@ -15,6 +15,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
     private readonly SafeFileHandle _handle;
     private readonly LinuxVolume _volume;
     private readonly Action? _barrierSeam;
+    private readonly Action? _folderSeam;
     private volatile bool _readOnly;
     private volatile bool _noWaitWorks = true;
 
@@ -28,6 +29,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
         _volume = volume;
         _readOnly = options.ReadOnly;
         _barrierSeam = options.BarrierSeam;
+        _folderSeam = options.FolderSeam;
         Identity = stat.Identity;
         BirthStamp = stat.BirthStamp;
         Facts = volume.Facts & ~options.DisabledFacts;

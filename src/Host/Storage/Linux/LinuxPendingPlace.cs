@@ -83,7 +83,7 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
     {
         for (int attempt = 1; TemporaryPath is null; attempt++)
         {
-            string temporary = NewTemporaryPath();
+            string temporary = NewTemporaryPath(Folder);
             int errno = LinkNameless(temporary);
             if (errno == 0)
             {
@@ -110,20 +110,8 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
 
     public override void FlushFolder()
     {
-        int descriptor = OpenAt(AT_FDCWD, Folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-        if (descriptor < 0)
-        {
-            throw StorageErrors.FromErrno(LastError, Path, "make its name durable");
-        }
-
-        using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
-        while (FSync(folder) != 0)
-        {
-            if (LastError is var errno && errno != Errno.EINTR)
-            {
-                throw StorageErrors.FromErrno(errno, Path, "make its name durable");
-            }
-        }
+        Options.FolderSeam?.Invoke();
+        LinuxFolder.Flush(Folder, Path);
     }
 
     public override void Abandon()
@@ -151,7 +139,7 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
 
         for (int attempt = 1; ; attempt++)
         {
-            string temporary = NewTemporaryPath();
+            string temporary = NewTemporaryPath(Folder);
             int descriptor = OpenAt(AT_FDCWD, temporary, O_CREAT | O_EXCL | O_NOFOLLOW | OpenFlags, mode);
             if (descriptor >= 0)
             {

@@ -43,11 +43,7 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new PendingFileOptions();
-        if (path.Contains('\0', StringComparison.Ordinal) || System.IO.Path.GetFileName(path) is "" or "." or "..")
-        {
-            throw StorageErrors.Create(ImageErrorKind.InvalidArgument, path, "create", "cannot create: this is not the name of a file.");
-        }
-
+        CheckName(path, "create");
         FileStorage? replaced = LockReplaced(ref path, options);
         PendingPlace? place = null;
         FileStorage? storage = null;
@@ -142,8 +138,16 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         return default;
     }
 
+    internal static void CheckName(string path, string operation)
+    {
+        if (path.Contains('\0', StringComparison.Ordinal) || System.IO.Path.GetFileName(path) is "" or "." or "..")
+        {
+            throw StorageErrors.Create(ImageErrorKind.InvalidArgument, path, operation, $"cannot {operation}: this is not the name of a file.");
+        }
+    }
+
     /// <summary>Looks at what has the name now: nothing, or a file that may be replaced and is held until that is done.</summary>
-    private static FileStorage? LockReplaced(ref string path, PendingFileOptions options)
+    internal static FileStorage? LockReplaced(ref string path, PendingFileOptions options)
     {
         var entry = new FileInfo(path);
         bool isLink = entry.LinkTarget is not null;

@@ -18,5 +18,8 @@ public sealed record PendingFileOptions
     /// <summary>As <see cref="FileStorageOptions.BarrierSeam"/>.</summary>
     internal Action? BarrierSeam { get; init; }
 
+    /// <summary>As <see cref="FileStorageOptions.FolderSeam"/>.</summary>
+    internal Action? FolderSeam { get; init; }
+
     internal FileStorageOptions ForStorage => new() { DisabledFacts = DisabledFacts, UsePortableForm = UsePortableForm, BarrierSeam = BarrierSeam };
 }

@@ -44,8 +44,9 @@ internal abstract class PendingPlace(string path, PendingFileOptions options)
     protected static ImageException CannotReplace(string path) =>
         StorageErrors.Create(ImageErrorKind.InUse, path, "publish", "cannot replace: another file has got this name meanwhile; it was left alone.");
 
-    protected string NewTemporaryPath() =>
-        System.IO.Path.Combine(Folder, string.Create(CultureInfo.InvariantCulture, $".{Random.Shared.NextInt64() ^ (Random.Shared.NextInt64() << 1):x16}{Suffix}"));
+    /// <summary>A name that is removed by the next run that makes a file in that folder, should this one be killed.</summary>
+    public static string NewTemporaryPath(string folder) =>
+        System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".{Random.Shared.NextInt64() ^ (Random.Shared.NextInt64() << 1):x16}{Suffix}"));
 
     /// <summary>The files of the folder that have a temporary name.</summary>
     protected IEnumerable<string> FindLeftovers()

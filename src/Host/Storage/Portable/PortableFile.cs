@@ -9,7 +9,7 @@ namespace QedVd.Host;
 /// A file on any system, with what the framework has: no holes, no inline completion, and of locks those of the platform
 /// (share modes on Windows, whole-file locks elsewhere) next to the ones inside this process.
 /// </summary>
-internal sealed class PortableFile : HostFile
+internal sealed partial class PortableFile : HostFile
 {
     private readonly FileStorageOptions _options;
     private volatile SafeFileHandle _handle;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace QedVd.Host;
@@ -9,7 +8,7 @@ internal sealed class PortablePendingPlace(string path, PendingFileOptions optio
     public override FileStorage CreateStorage()
     {
         RemoveLeftovers();
-        string temporary = NewTemporaryPath();
+        string temporary = NewTemporaryPath(Folder);
         SafeFileHandle handle;
         try
         {
@@ -61,17 +60,8 @@ internal sealed class PortablePendingPlace(string path, PendingFileOptions optio
 
     public override void FlushFolder()
     {
-        if (!PortableNative.CanOpenWithoutWaiting)
-        {
-            return;
-        }
-
-        int descriptor = PortableNative.Open(Folder, PortableNative.SafeOpenFlags);
-        using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (descriptor < 0 || PortableNative.FSync(folder) != 0)
-        {
-            throw StorageErrors.FromErrno(Marshal.GetLastPInvokeError(), Path, "make its name durable");
-        }
+        Options.FolderSeam?.Invoke();
+        PortableFolder.Flush(Folder, Path);
     }
 
     public override void Abandon()
