@@ -149,13 +149,13 @@ public sealed class CopyOnWriteTests
     {
         using VirtualDisk parent = TestDisks.Compose(TestDisks.Filled("base", 4 * Block, Block, 9));
         BlockImage top = new("top", 4 * Block, Block);
-        using (VirtualDisk disk = TestDisks.Compose(top, new DiskAsImage(parent)))
+        using (VirtualDisk disk = TestDisks.Compose(top, DiskAsImage.Over(parent)))
         {
             disk.WriteZeroes(0, Block);
             disk.WriteZeroes((2 * Block) + 1, Block - 1);
         }
 
-        using VirtualDisk again = TestDisks.Compose(top, new DiskAsImage(parent));
+        using VirtualDisk again = TestDisks.Compose(top, DiskAsImage.Over(parent));
         byte[] expected = [.. Enumerable.Repeat((byte)9, 4 * Block)];
         expected.AsSpan(0, Block).Clear();
         expected.AsSpan((2 * Block) + 1, Block - 1).Clear();

@@ -9,18 +9,40 @@ namespace QedVd.TestKit;
 /// </summary>
 /// <remarks>
 /// Layout, little-endian: 8 bytes magic, u32 block size, u32 length of the parent's name, u64 size, u32 flags (1: names a parent, 2: it is raw),
-/// the name at 64; the table at 4096, a u64 for each block: 0 free, 1 zero, otherwise where it lies.
+/// u64 where the table lies at 32 (0: at 4096), the name at 64; the table is a u64 for each block: 0 free, 1 zero, otherwise where it lies.
 /// </remarks>
 public sealed class MemoryBackend : ImageBackendBase
 {
     /// <summary>The option for the size of a block.</summary>
     public const string BlockSizeOption = "block_size";
 
+    internal const int SizeOffset = 16;
+    internal const int FlagsOffset = 24;
+    internal const int TableOffsetOffset = 32;
+    internal const int NameBytesOffset = 12;
     internal const int HeaderBytes = 4096;
     internal const int MostBlocks = 1 << 20;
     private const ulong Magic = 0x314B434F4C424D54;
-    private const int NameOffset = 64;
+    internal const int NameOffset = 64;
     private const int DefaultBlockBytes = 4096;
+
+    private const ImageCapabilities Maintenance = ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Compact
+        | ImageCapabilities.SetParent | ImageCapabilities.SetOpenFlags;
+
+    /// <summary>A backend of what composing disks needs.</summary>
+    public MemoryBackend()
+        : this(canMaintain: false)
+    {
+    }
+
+    /// <summary>A backend that can also resize and compact its images, and change their flags and their parent's name.</summary>
+    public MemoryBackend(bool canMaintain)
+    {
+        if (canMaintain)
+        {
+            Info = Info with { Capabilities = Info.Capabilities | Maintenance };
+        }
+    }
 
     /// <inheritdoc/>
     public override BackendInfo Info { get; } = new()
@@ -94,17 +116,19 @@ public sealed class MemoryBackend : ImageBackendBase
             throw new ImageException(ImageErrorKind.ReadOnly, $"{storage.Name}: open for reading only.", storage.Name, "open");
         }
 
-        long[] table = await ReadTableAsync<TIo>(storage, size, blockBytes, cancellationToken);
+        long tableOffset = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(TableOffsetOffset));
+        tableOffset = tableOffset < HeaderBytes ? HeaderBytes : tableOffset;
+        long[] table = await ReadTableAsync<TIo>(storage, tableOffset, size, blockBytes, cancellationToken);
         ParentReference? parent = flags == 0 ? null : new ParentReference(header.AsSpan(NameOffset, nameBytes), flags == 3 ? ParentReference.Raw : null);
-        return new MemoryImage(this, storage, options, (int)blockBytes, size, table, parent);
+        return new MemoryImage(this, storage, options, (int)blockBytes, size, table, tableOffset, parent);
     }
 
-    private static async ValueTask<long[]> ReadTableAsync<TIo>(IImageStorage storage, long size, uint blockBytes, CancellationToken cancellationToken)
+    private static async ValueTask<long[]> ReadTableAsync<TIo>(IImageStorage storage, long tableOffset, long size, uint blockBytes, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
         long[] table = new long[(size + blockBytes - 1) / blockBytes];
         byte[] bytes = new byte[table.Length * sizeof(long)];
-        int read = bytes.Length == 0 ? 0 : await TIo.ReadAsync(storage, HeaderBytes, new IoBuffer(bytes.AsMemory()), cancellationToken);
+        int read = bytes.Length == 0 ? 0 : await TIo.ReadAsync(storage, tableOffset, new IoBuffer(bytes.AsMemory()), cancellationToken);
         long length = storage.GetLength();
         for (int i = 0; i < table.Length; i++)
         {

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace QedVd.TestKit;
 
 /// <summary>An image of <see cref="MemoryBackend"/>. One change at a time; reads take no lock, because a block never gets another use.</summary>
-internal sealed class MemoryImage : DiskImageBase
+internal sealed partial class MemoryImage : DiskImageBase
 {
     private const long Free = 0;
     private const long Zero = 1;
@@ -12,25 +12,30 @@ internal sealed class MemoryImage : DiskImageBase
     private readonly IImageStorage _storage;
     private readonly ConsistencyMode _mode;
     private readonly int _block;
-    private readonly long[] _table;
+    private long[] _table;
+    private long _tableOffset;
     private readonly HashSet<int> _dirty = [];
     private readonly SemaphoreSlim _changes = new(1);
+    private volatile ImageOpenFlags _openFlags;
+    private volatile ParentReference? _parent;
+    private long _sizeBytes;
     private Beneath _beneath;
     private bool _hasUnsavedData;
     private long _end;
 
-    public MemoryImage(MemoryBackend backend, IImageStorage storage, ImageOpenOptions options, int blockBytes, long sizeBytes, long[] table, ParentReference? parent)
+    public MemoryImage(MemoryBackend backend, IImageStorage storage, ImageOpenOptions options, int blockBytes, long sizeBytes, long[] table, long tableOffset, ParentReference? parent)
     {
         _backend = backend;
         _storage = storage;
         _mode = options.Mode;
         _block = blockBytes;
         _table = table;
-        VirtualSizeBytes = sizeBytes;
-        OpenFlags = options.Flags;
-        Parent = parent;
+        _tableOffset = tableOffset;
+        _sizeBytes = sizeBytes;
+        _openFlags = options.Flags;
+        _parent = parent;
         _beneath = parent is null ? Beneath.Nothing : Beneath.Unknown;
-        long used = table.Append(MemoryBackend.HeaderBytes + ((long)table.Length * sizeof(long)) - blockBytes).Max() + blockBytes;
+        long used = table.Append(tableOffset + ((long)table.Length * sizeof(long)) - blockBytes).Max() + blockBytes;
         _end = (Math.Max(used, storage.GetLength()) + blockBytes - 1) / blockBytes * blockBytes;
     }
 
@@ -42,13 +47,15 @@ internal sealed class MemoryImage : DiskImageBase
 
     public override ImageFlags Flags => Parent is null ? ImageFlags.None : ImageFlags.Differencing;
 
-    public override ImageOpenFlags OpenFlags { get; }
+    public override ImageOpenFlags OpenFlags => _openFlags;
 
-    public override long VirtualSizeBytes { get; }
+    public override long VirtualSizeBytes => Volatile.Read(ref _sizeBytes);
 
     public override ImageLimits Limits => new(AlignmentBytes: 1, _block, _block);
 
-    public override ParentReference? Parent { get; }
+    public override FastZeroKinds FastZeroes => IsReadOnly ? FastZeroKinds.None : FastZeroKinds.FreeBlocks | FastZeroKinds.DataBlocks;
+
+    public override ParentReference? Parent => _parent;
 
     public override ImageFileSize GetFileSize() => new(_storage.GetLength(), _storage.GetAllocatedBytes());
 
@@ -56,11 +63,12 @@ internal sealed class MemoryImage : DiskImageBase
     {
         int index = (int)(offset / _block);
         int inside = (int)(offset % _block);
-        long entry = Volatile.Read(ref _table[index]);
+        long[] table = Volatile.Read(ref _table);
+        long entry = Volatile.Read(ref table[index]);
         long run = _block - inside;
         for (int next = index + 1; run < lengthBytes; next++, run += _block)
         {
-            long following = Volatile.Read(ref _table[next]);
+            long following = Volatile.Read(ref table[next]);
             if (entry <= Zero ? following != entry : following != entry + ((next - index) * (long)_block))
             {
                 break;
@@ -264,7 +272,7 @@ internal sealed class MemoryImage : DiskImageBase
         {
             byte[] entry = new byte[sizeof(long)];
             BinaryPrimitives.WriteInt64LittleEndian(entry, _table[index]);
-            await TIo.WriteAsync(_storage, MemoryBackend.HeaderBytes + ((long)index * sizeof(long)), new IoBuffer(entry.AsMemory()), cancellationToken);
+            await TIo.WriteAsync(_storage, _tableOffset + ((long)index * sizeof(long)), new IoBuffer(entry.AsMemory()), cancellationToken);
         }
 
         if (_dirty.Count > 0)
