@@ -16,6 +16,9 @@ internal static class HostPath
 #pragma warning restore RS0030
     }
 
+    /// <summary>Whether two full paths lead to one file, as far as links tell.</summary>
+    public static bool IsSame(string first, string second) => Final(first) == Final(second);
+
     /// <summary>
     /// A file below or beside the one that the user named, spelt as the user spelt that one: relative stays relative, as qemu-img prints it.
     /// </summary>
@@ -30,4 +33,6 @@ internal static class HostPath
         string relative = Path.GetRelativePath(folder, full);
         return Path.IsPathFullyQualified(relative) ? full : Path.Combine(Path.GetDirectoryName(given) ?? "", relative);
     }
+
+    private static string Final(string path) => (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? path;
 }

@@ -63,7 +63,8 @@ internal sealed class CreateVerb : Verb
         string path = HostPath.Full(file);
         if (parent is not null && parentFormat is null)
         {
-            throw new CliException(await AskForFormatAsync(run, path, parent));
+            string parentPath = Path.GetFullPath(parent, Path.GetDirectoryName(path) ?? "/");
+            throw new CliException(await ParentFormatQuestion.AskAsync(run, parentPath, "-b", "-F "));
         }
 
         if (parent is null && parentFormat is not null)
@@ -104,20 +105,4 @@ internal sealed class CreateVerb : Verb
         first is not null && second is not null
             ? throw new CliException($"{what} is given twice, as {firstName} and as {secondName}.")
             : first ?? second;
-
-    /// <summary>The parent's format is the user's to say: what probing finds depends on bytes that a guest may have written.</summary>
-    private static async ValueTask<string> AskForFormatAsync(VerbRun run, string path, string parent)
-    {
-        const string Ask = "-b: the parent's format must be given with -F";
-        try
-        {
-            string parentPath = Path.GetFullPath(parent, Path.GetDirectoryName(path) ?? "/");
-            ImageDescription found = await run.Host.DescribeImageAsync(parentPath, cancellationToken: run.Cancellation);
-            return $"{Ask}; it looks like -F {found.FormatId}.";
-        }
-        catch (ImageException exception)
-        {
-            return $"{Ask}, and it could not be found out: {ErrorText.Of(exception, run.Command)}";
-        }
-    }
 }

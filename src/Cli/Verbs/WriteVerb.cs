@@ -76,7 +76,7 @@ internal sealed class WriteVerb : Verb
             throw new CliException($"{name}: is a folder; name a file.");
         }
 
-        if (FinalPath(path) == FinalPath(target))
+        if (HostPath.IsSame(path, target))
         {
             throw new CliException($"{name}: an image cannot be written into itself; name another input.");
         }
@@ -91,8 +91,6 @@ internal sealed class WriteVerb : Verb
             throw new CliException($"{name}: does not exist; name a file that can be read.", innerException: exception);
         }
     }
-
-    private static string FinalPath(string path) => (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? path;
 
     private static async Task CopyAsync(Stream input, VirtualDisk disk, string file, long offset, long limit, CancellationToken cancellation)
     {

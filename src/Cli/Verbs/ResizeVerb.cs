@@ -1,0 +1,81 @@
+using System.CommandLine;
+using QedVd.Cli.CommandLine;
+using QedVd.Cli.Options;
+using QedVd.Cli.Output;
+using QedVd.Host;
+
+namespace QedVd.Cli.Verbs;
+
+internal sealed class ResizeVerb : Verb
+{
+    private readonly Option<string?> _format;
+    private readonly Option _shrink;
+    private readonly Option<string?> _preallocation;
+    private readonly Option _progress;
+    private readonly Option _quiet;
+    private readonly ChainOptions _chain;
+    private readonly Argument<string?> _file;
+    private readonly Argument<string?> _size;
+
+    public ResizeVerb()
+        : base("resize")
+    {
+        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given. Raw must be given.", "-f");
+        _shrink = Switch("--shrink", "The disk may become smaller; what lies beyond the new end is lost.");
+        _preallocation = Text("--preallocation", "off", "Room is allocated when it is written; there is no other way here.");
+        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
+        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _chain = ChainOptions.AddTo(Command, mayShare: false);
+        _file = Operand("FILE", "The image to resize; its parents are not changed.");
+        _size = Operand("SIZE", "The new size, a multiple of 512; +SIZE grows by that much, -SIZE shrinks by it.");
+    }
+
+    public override IReadOnlyList<string> Forms { get; } = ["[--shrink] [-f FORMAT] [-p] [-q] FILE [+|-]SIZE"];
+
+    public override string Details =>
+        """
+        New space reads as zeros, also where a parent is longer. Shrinking loses what lies beyond the new
+        end, and takes it from images that have FILE as their parent too: they are not known here.
+        The partitions and file systems inside are not resized: do that in the guest, before shrinking
+        and after growing.
+        """;
+
+    public override string StoppedText => "interrupted; the image is sound and has its old size, or already the new one. When shrinking, data beyond the new end may be gone.";
+
+    // -1G is a size here.
+    public override bool IsOperand(string word) => word.Length > 1 && word[0] == '-' && char.IsAsciiDigit(word[1]);
+
+    public override async ValueTask<int> RunAsync(VerbRun run)
+    {
+        string file = run.Get(_file);
+        SizeChange change = SizeChange.Parse(run.Get(_size));
+        if (run.Get(_preallocation) is { } preallocation and not "off")
+        {
+            throw new CliException($"--preallocation: '{preallocation}' cannot be had here; only off: room is allocated when it is written.");
+        }
+
+        string path = HostPath.Full(file);
+        await using VirtualDisk disk = await run.Host.OpenDiskAsync(path, _chain.Read(run, run.Get(_format), readOnly: false), run.Cancellation);
+        long before = disk.LengthBytes;
+        long after = change.Of(before, file);
+        bool mayShrink = run.Has(_shrink);
+        if (after < before && !mayShrink)
+        {
+            throw new CliException($"{file}: {after} bytes are less than the disk has ({before}): what lies beyond would be lost. If that is meant, give --shrink.");
+        }
+
+        await ProgressDisplay.RunAsync(
+            run,
+            "Resizing",
+            run.Has(_progress),
+            run.Has(_quiet),
+            progress => disk.ResizeAsync(after, mayShrink, progress, run.Cancellation));
+        await disk.CloseAsync();
+        if (!run.Has(_quiet))
+        {
+            run.Out.WriteLine("Image resized.");
+        }
+
+        return ExitCode.Ok;
+    }
+}
