@@ -42,6 +42,8 @@ internal sealed partial class QedImage : DiskImageBase
         _clusterBytes = _header.Geometry.ClusterBytes;
         _virtualSizeBytes = _header.VirtualSizeBytes;
         _beneath = new BeneathHolder(start.Parent is null ? Beneath.Nothing : Beneath.Unknown);
+        _parent = start.Parent;
+        _warnings = start.Warnings;
         bool withoutBarriers = start.Options.Mode == ConsistencyMode.Unsafe;
         _allocator = new ClusterAllocator(_storage, _header.Geometry, start, withoutBarriers);
         _dirty = new DirtyTables(_pool, _touched);
@@ -58,7 +60,8 @@ internal sealed partial class QedImage : DiskImageBase
 
     /// <inheritdoc/>
     public override ImageCapabilities Capabilities => IsReadOnly
-        ? Start.Backend.Capabilities & ~(ImageCapabilities.Write | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes)
+        ? Start.Backend.Capabilities & ~(ImageCapabilities.Write | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes
+            | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.SetParent)
         : CanPunchHoles ? Start.Backend.Capabilities : Start.Backend.Capabilities & ~ImageCapabilities.Discard;
 
     /// <inheritdoc/>
@@ -73,12 +76,6 @@ internal sealed partial class QedImage : DiskImageBase
 
     /// <inheritdoc/>
     public override ImageLimits Limits => new(AlignmentBytes: 1, (int)_clusterBytes, (int)_clusterBytes);
-
-    /// <inheritdoc/>
-    public override ParentReference? Parent => Start.Parent;
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> Warnings => Start.Warnings;
 
     /// <summary>The header as the storage has it.</summary>
     internal QedHeader Header => Volatile.Read(ref _header);

@@ -102,6 +102,7 @@ internal sealed partial class RawImage
         await MakeLastingZerosAsync<AsyncIo>(_storage, old, virtualSizeBytes - old, cancellationToken).ConfigureAwait(false);
         await BarrierAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _lengthBytes, virtualSizeBytes);
+        PhysicalGeometry = LogicalGeometry = null;
         progress?.Report(new OperationProgress(virtualSizeBytes, virtualSizeBytes, "resize"));
     }
 

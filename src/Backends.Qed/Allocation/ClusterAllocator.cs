@@ -63,6 +63,9 @@ internal sealed partial class ClusterAllocator
         _isSettled = _isLowered = false;
     }
 
+    /// <summary>All entries were proven against <see cref="AllocatedEnd"/>: from now on that counts as the end that the file had at the opening.</summary>
+    public void TrustUpToEnd() => Volatile.Write(ref _openedEnd, AllocatedEnd);
+
     /// <summary>Read-only: whether another process has made the storage longer since it was last looked at.</summary>
     public bool HasFileGrown()
     {

@@ -56,7 +56,7 @@ internal static class QedCreator
         ReadOnlySpan<byte> parentName = parent is null ? default : parent.NameBytes;
         if (parent is not null)
         {
-            CheckName(parentName, name);
+            ParentName.Check(parentName, name, "create");
         }
 
         int startBytes = QedHeader.SizeBytes + parentName.Length;
@@ -110,19 +110,6 @@ internal static class QedCreator
                 name,
                 isCreation: true,
                 $"{QedOptions.ClusterSize} {geometry.ClusterBytes} with {QedOptions.TableSize} {geometry.TableClusters} cannot be opened by QEMU (what the tables address exceeds 64 bits there); take smaller ones, or {QedOptions.QemuCompat}=off");
-        }
-    }
-
-    private static void CheckName(ReadOnlySpan<byte> parentName, string name)
-    {
-        if (parentName.Length is 0 or > QedHeader.MaxBackingNameBytes)
-        {
-            throw QedOptions.Invalid(name, isCreation: true, $"the parent's name has {parentName.Length} bytes; allowed: 1 to {QedHeader.MaxBackingNameBytes}");
-        }
-
-        if (parentName.Contains((byte)0))
-        {
-            throw QedOptions.Invalid(name, isCreation: true, "the parent's name holds a NUL, which no file name may");
         }
     }
 }

@@ -29,6 +29,7 @@ internal sealed partial class QedImage
             }
 
             after = new BeneathHolder(beneath);
+            _isBeneathTold = true;
         }
         finally
         {
@@ -92,6 +93,8 @@ internal sealed partial class QedImage
 
         // Somebody else may have written while this image could only be read: what is remembered of the tables goes, once nobody reads it.
         _allocator.Restart(start);
+        Volatile.Write(ref _parent, start.Parent);
+        Volatile.Write(ref _warnings, start.Warnings);
         await SwitchToAsync<AsyncIo>(start.Header).ConfigureAwait(false);
         _openFlags = flags;
     }

@@ -73,6 +73,43 @@ internal sealed class TouchedSlices
         }
     }
 
+    /// <summary>Notes that a slice was changed in the storage, past the cache.</summary>
+    public void Add(long key)
+    {
+        int bit = Bit(key);
+        Interlocked.Or(ref _filter[bit >> 6], 1UL << (bit & 63));
+    }
+
+    /// <summary>What lies behind the end of the disk has been put right: no entry there, of L2 or L1, is damaged any more.</summary>
+    public void MendFrom(long cluster, int l1Index)
+    {
+        lock (_lock)
+        {
+            foreach (long key in _damaged?.Keys.ToArray() ?? [])
+            {
+                (long slice, long number) = SliceKey.IsL1(key) ? (SliceKey.L1Slice(key), (long)l1Index) : (key, cluster);
+                long kept = Math.Clamp(number - (slice << SliceKey.EntryBits), 0, TablePage.EntryCount);
+                UInt128[] damaged = _damaged![key];
+                for (int i = 0; i < damaged.Length; i++)
+                {
+                    long keptHere = Math.Clamp(kept - (i * 128), 0, 128);
+                    damaged[i] &= keptHere == 128 ? UInt128.MaxValue : (UInt128.One << (int)keptHere) - 1;
+                }
+            }
+        }
+    }
+
+    /// <summary>Starts over: all entries were proven anew.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            _damaged?.Clear();
+        }
+
+        Array.Clear(_filter);
+    }
+
     private static int Bit(long key) =>
         (int)(unchecked((ulong)key * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2(FilterBits)));
 }

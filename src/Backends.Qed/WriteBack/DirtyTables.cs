@@ -12,6 +12,7 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
     private readonly Dictionary<long, DirtySlice> _slices = [];
     private readonly Dictionary<int, NewTable> _newTables = [];
     private readonly Stack<DirtySlice> _spare = [];
+    private HashSet<int>? _changed;
     private int _count;
 
     /// <summary>Slices that hold something the storage does not have.</summary>
@@ -30,6 +31,7 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
         lock (_lock)
         {
             DirtySlice slice = GetOrAdd(page, place.Key, place.StorageOffset, _newTables.GetValueOrDefault(place.L1Index));
+            _changed?.Add(place.L1Index);
             for (int i = 0; i < count; i++)
             {
                 page.Set(first + i, (ulong)(value + (i * increment)));
@@ -50,6 +52,7 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
             int index = table.L1Index & SliceKey.EntryMask;
             DirtySlice slice = GetOrAdd(page, SliceKey.ForL1(table.L1Index), sliceOffset, null);
             _newTables.Add(table.L1Index, table);
+            _changed?.Add(table.L1Index);
             page.Set(index, (ulong)table.Offset);
             byte sectors = DirtySlice.Sectors(index, 1);
             slice.Pending |= sectors;
@@ -71,6 +74,35 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
             byte sectors = DirtySlice.Sectors(index, 1);
             slice.Pending |= sectors;
             slice.Ordered |= sectors;
+        }
+    }
+
+    /// <summary>Begins to note the L1 entries whose tables change; forgets what was noted.</summary>
+    public void Watch()
+    {
+        lock (_lock)
+        {
+            _changed = [];
+        }
+    }
+
+    /// <summary>The L1 entries whose tables were changed since <see cref="Watch"/> or the last call.</summary>
+    public IReadOnlyCollection<int> TakeChanged()
+    {
+        lock (_lock)
+        {
+            HashSet<int> changed = _changed ?? [];
+            _changed = [];
+            return changed;
+        }
+    }
+
+    /// <summary>Notes nothing any more.</summary>
+    public void EndWatch()
+    {
+        lock (_lock)
+        {
+            _changed = null;
         }
     }
 

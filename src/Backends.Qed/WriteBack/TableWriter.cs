@@ -16,7 +16,7 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     private CommitTurn? _next;
     private ImageException? _fence;
 
-    /// <summary>Whether the file was found cut by somebody else: nothing more may be written to it.</summary>
+    /// <summary>Whether nothing more may be written: the file was found cut by somebody else, or it is not known what it holds.</summary>
     public bool IsFenced => Volatile.Read(ref _fence) is not null;
 
     /// <summary>Throws when <see cref="IsFenced"/>.</summary>
@@ -24,9 +24,12 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     {
         if (Volatile.Read(ref _fence) is { } fence)
         {
-            throw new ImageException(ImageErrorKind.Fenced, $"{storage.Name}: {operation}: nothing more is written, because the file was cut by someone else while it was open.", storage.Name, operation, offset, fence);
+            throw new ImageException(ImageErrorKind.Fenced, $"{storage.Name}: {operation}: nothing more is written, because of what happened before: {fence.Message}", storage.Name, operation, offset, fence);
         }
     }
+
+    /// <summary>Sees to it that nothing is written any more, because what the storage has is not known.</summary>
+    public void Fence(ImageException cause) => Interlocked.CompareExchange(ref _fence, cause, null);
 
     /// <summary>Throws when the file is shorter than what this image has in it, and sees to it that nothing is written any more.</summary>
     public void ThrowIfCut()
