@@ -17,7 +17,7 @@ public sealed class QedBackend : ImageBackendBase
         DisplayName = "QEMU Enhanced Disk",
         Capabilities = ImageCapabilities.Write | ImageCapabilities.CreateDynamic | ImageCapabilities.Differencing | ImageCapabilities.Asynchronous
             | ImageCapabilities.File | ImageCapabilities.Options | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes
-            | ImageCapabilities.Check | ImageCapabilities.SetOpenFlags | ImageCapabilities.SetParent | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Preferred,
+            | ImageCapabilities.Check | ImageCapabilities.Repair | ImageCapabilities.SetOpenFlags | ImageCapabilities.SetParent | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Preferred,
         FileExtensions = [".qed"],
         Options = QedOptions.Descriptors,
         ProbeBytes = QedHeader.SizeBytes,
@@ -50,6 +50,11 @@ public sealed class QedBackend : ImageBackendBase
         ArgumentNullException.ThrowIfNull(storage);
         ArgumentNullException.ThrowIfNull(options);
         (QedHeader header, _, long fileLengthBytes) = await QedHeaderFile.ReadAsync<AsyncIo>(storage, cancellationToken).ConfigureAwait(false);
+        if (options.Repair != RepairMode.None)
+        {
+            return await new QedRepair(storage, header, options, progress).RunAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+        }
+
         QedChecker checker = new(storage, header, fileLengthBytes, options, progress);
         return await checker.RunAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
     }

@@ -23,11 +23,6 @@ internal sealed partial class QedChecker
 
     public QedChecker(IImageStorage storage, QedHeader header, long fileLengthBytes, CheckOptions options, IProgress<OperationProgress>? progress = null)
     {
-        if (options.Repair != RepairMode.None)
-        {
-            throw ImageException.NotSupported("repairing QED images", storage.Name);
-        }
-
         _storage = storage;
         _header = header;
         _geometry = header.Geometry;

@@ -137,7 +137,7 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
             throw Fault("checking", storage.Name, exception);
         }
 
-        if (report?.Findings is null
+        if (report?.Findings is null || report.Repairs is null
             || (report.Corruptions | report.Leaks | report.CheckErrors | report.CorruptionsFixed | report.LeaksFixed
                 | report.TotalClusters | report.AllocatedClusters | report.ZeroClusters | report.FragmentedClusters | report.ImageEndOffset) < 0)
         {

@@ -376,14 +376,6 @@ public sealed class QedCheckerTests
         Assert.ThrowsAny<OperationCanceledException>(() => SyncIo.Complete(CheckerFor(image, new CheckOptions()).RunAsync<SyncIo>(new CancellationToken(true))));
     }
 
-    [Fact]
-    public void Check_WithRepair_IsNotSupportedYet()
-    {
-        ImageException error = Assert.Throws<ImageException>(() => CheckerFor(new ImageBytes(), new CheckOptions { Repair = RepairMode.Leaks }));
-
-        Assert.Equal(ImageErrorKind.NotSupported, error.Kind);
-    }
-
     private static CheckReport Check(ImageBytes image, CheckOptions? options = null) =>
         SyncIo.Complete(CheckerFor(image, options ?? new CheckOptions()).RunAsync<SyncIo>(CancellationToken.None));
 
