@@ -1,0 +1,56 @@
+namespace QedVd.TestKit;
+
+/// <summary>One operation that <see cref="FaultLoop"/> puts through every fault, and what the disk holds before and after it.</summary>
+public sealed record FaultScenario
+{
+    /// <summary>For messages.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The format.</summary>
+    public required IImageBackend Backend { get; init; }
+
+    /// <summary>A closed image, everything durable. Copied for each run.</summary>
+    public required SimulatedFile File { get; init; }
+
+    /// <summary>How the image is opened. The pool and the clock are the loop's.</summary>
+    public ImageOpenOptions Options { get; init; } = new();
+
+    /// <summary>What lies beneath the image: its bytes, told to the image when they are not null.</summary>
+    public byte[]? Parent { get; init; }
+
+    /// <summary>Done to the open image before any fault; null: nothing.</summary>
+    public Func<IDiskImage, ValueTask>? Prepare { get; init; }
+
+    /// <summary>Whether a flush follows <see cref="Prepare"/>.</summary>
+    public bool FlushesBefore { get; init; } = true;
+
+    /// <summary>The operation, on the open image. Must be one that may be tried again. Give this or <see cref="ActOnFile"/>.</summary>
+    public Func<IDiskImage, ValueTask>? Act { get; init; }
+
+    /// <summary>The operation, on the closed image: opening, checking, repairing. It leaves no storage open, whatever happens.</summary>
+    public Func<SimulatedFile, ValueTask>? ActOnFile { get; init; }
+
+    /// <summary>Whether what the operation did is durable when it has succeeded.</summary>
+    public bool IsDurableWhenDone { get; init; }
+
+    /// <summary>Whether the operation ends with a closed image.</summary>
+    public bool Closes { get; init; }
+
+    /// <summary>The disk when the operation begins, as a reader sees it.</summary>
+    public required byte[] Before { get; init; }
+
+    /// <summary>The disk when it has succeeded; null: as before.</summary>
+    public byte[]? After { get; init; }
+
+    /// <summary>The disk as it is durable when the operation begins; null: as <see cref="Before"/>.</summary>
+    public byte[]? Durable { get; init; }
+
+    /// <summary>Further things that are so before the operation (the parent's name, the size); null: nothing.</summary>
+    public Func<IDiskImage, bool>? IsAsBefore { get; init; }
+
+    /// <summary>Further things that are so after it.</summary>
+    public Func<IDiskImage, bool>? IsAsAfter { get; init; }
+
+    /// <summary>Whether a crash may leave the disk in a state between two sectors of old and new bytes; true for all that writes the guest's bytes.</summary>
+    public bool MayCrash { get; init; } = true;
+}
