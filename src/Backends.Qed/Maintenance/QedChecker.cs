@@ -17,6 +17,7 @@ internal sealed partial class QedChecker
 
     // Bit n: L1 entry n names a table that is to be walked through, once.
     private readonly ClusterBitmap _walk;
+    private bool _l1Failed;
     private long _doneBytes;
     private long _reportedBytes;
     private long _totalBytes;
@@ -42,7 +43,6 @@ internal sealed partial class QedChecker
         // All L2 tables first, so that a data cluster inside one of them is known for what it is whatever the order in L1.
         MetadataWalk tables = new(_storage, _header);
         List<ulong> offsets = [];
-        bool failed = false;
         await L1Stream.VisitAsync<TIo>(
             tables,
             (_, value) =>
@@ -52,19 +52,11 @@ internal sealed partial class QedChecker
                     offsets.Add(value);
                 }
             },
-            exception =>
-            {
-                if (!failed)
-                {
-                    AddReadError("L1", _header.L1TableOffset, -1, exception);
-                }
-
-                failed = true;
-            },
+            AddL1Error,
             cancellationToken).ConfigureAwait(false);
         L2TableSet set = L2TableSet.Of(offsets, _geometry);
         ClusterUse use = new(_header, _fileLengthBytes, set);
-        await L1Stream.VisitAsync<TIo>(tables, (index, value) => MarkTable(use, index, value), static _ => { }, cancellationToken).ConfigureAwait(false);
+        await L1Stream.VisitAsync<TIo>(tables, (index, value) => MarkTable(use, index, value), AddL1Error, cancellationToken).ConfigureAwait(false);
         Advance(_geometry.TableBytes);
 
         _totalBytes += _walk.SetCount * _geometry.TableBytes;
@@ -152,9 +144,9 @@ internal sealed partial class QedChecker
                     return;
                 }
             }
-            catch (ImageException)
+            catch (ImageException exception)
             {
-                // Reported when the tables were marked.
+                AddL1Error(exception);
                 continue;
             }
 
@@ -235,6 +227,17 @@ internal sealed partial class QedChecker
                 unchecked((long)value),
                 _geometry.BytesPerL2),
             count);
+    }
+
+    /// <summary>L1 is read several times; whichever of them fails, its tables were not all looked at.</summary>
+    private void AddL1Error(ImageException exception)
+    {
+        if (!_l1Failed)
+        {
+            AddReadError("L1", _header.L1TableOffset, -1, exception);
+        }
+
+        _l1Failed = true;
     }
 
     private void AddReadError(string table, long tableOffset, long l1Index, ImageException exception) => _tally.AddError(

@@ -60,6 +60,39 @@ public sealed class CheckTraps
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new QedBackend().Open(image.File.Open(), new ImageOpenOptions())).Kind);
     }
 
+    /// <summary>L1 is read more than once: a read that fails is seen whichever of them it is, and never makes clusters that are in use look lost.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trap("D02")]
+    public void EveryReadOfACheck_ThatFailsFromThenOn_IsSeen(bool isFlagged)
+    {
+        for (int nth = 1; ; nth++)
+        {
+            ImageBytes image = new ImageBytes(new HeaderBytes { Features = isFlagged ? 2UL : 0 }).AddUsualTable();
+            StorageFault fault = image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, Nth = nth, IsSticky = true });
+            CheckReport? report = null;
+            try
+            {
+                using SimulatedStorage storage = image.File.Open(readOnly: true);
+                report = SyncIo.Complete(new QedBackend().CheckAsync(storage, new CheckOptions()));
+            }
+            catch (ImageException exception)
+            {
+                Assert.Equal(ImageErrorKind.Io, exception.Kind);
+            }
+
+            if (fault.Hits == 0)
+            {
+                Assert.True(report!.IsClean);
+                Assert.InRange(nth, 4, 20);
+                return;
+            }
+
+            Assert.True(report is null || (report.CheckErrors > 0 && !report.IsSound && report.Leaks == 0), $"read {nth} failed, and the check says: {report}");
+        }
+    }
+
     /// <summary>Files of every small number of clusters: the last cluster is counted when it is used, and when it is not.</summary>
     [Fact]
     [Trap("D31")]

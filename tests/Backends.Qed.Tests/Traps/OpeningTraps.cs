@@ -201,6 +201,9 @@ public sealed class OpeningTraps
     [InlineData(0UL, -1)]
     [InlineData(0UL, 0)]
     [InlineData(1UL, 100)]
+    [InlineData(2UL, -1)]
+    [InlineData(2UL, 0)]
+    [InlineData(3UL, 100)]
     [Trap("D52")]
     public void OpeningForWriting_ThatCannotRead_HasWrittenNothing(ulong features, int shortRead)
     {
