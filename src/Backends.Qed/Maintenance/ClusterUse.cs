@@ -50,7 +50,10 @@ internal sealed class ClusterUse
         }
 
         TablesEnd = Math.Max(TablesEnd, offset + _geometry.TableBytes);
-        return _addedTables.TrySet(_tables.IndexOf(offset));
+
+        // A part of L1 that could not be read when the set was made may have been read since.
+        int index = _tables.IndexOf(offset);
+        return index < 0 || _addedTables.TrySet(index);
     }
 
     /// <summary>Marks a data cluster; false when it was marked before.</summary>

@@ -136,6 +136,11 @@ internal sealed class Damaged
 
         next += _random.Next(leaks + 1);
         Image.SetClusters(next);
+        if ((File.Facts & StorageFacts.NeverWrittenReadsZero) == 0)
+        {
+            // All of it was written once: what was not would be garbage after a crash, whatever a repair does.
+            File.Poke(0, File.ReadBytes(0, (int)File.LengthBytes));
+        }
     }
 
     private long Fill(long table, long next, List<long> free, int leaks)

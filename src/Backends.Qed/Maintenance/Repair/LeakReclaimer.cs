@@ -47,7 +47,7 @@ internal sealed class LeakReclaimer
         {
             long length = _storage.GetLength();
             TableScan scan = new(_storage, _header, _progress);
-            UsageScan usage = new(_header, length);
+            UsageScan usage = new(_header, length, _storage.Name);
             await usage.RunAsync<TIo>(scan, cancellationToken).ConfigureAwait(false);
             long leaks = usage.Used.ClusterCount - _header.HeaderClusters - usage.Used.SetCount;
             leaksAtFirst = leaksAtFirst < 0 ? leaks : leaksAtFirst;

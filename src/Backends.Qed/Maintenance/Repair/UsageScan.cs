@@ -4,11 +4,15 @@ namespace QedVd.Backends.Qed;
 internal sealed class UsageScan : ITableVisitor
 {
     private readonly QedGeometry _geometry;
+    private readonly QedReferenceRules _rules;
+    private readonly string _name;
     private readonly List<long> _tables = [];
 
-    public UsageScan(QedHeader header, long fileLengthBytes)
+    public UsageScan(QedHeader header, long fileLengthBytes, string name)
     {
         _geometry = header.Geometry;
+        _rules = new QedReferenceRules(header, fileLengthBytes);
+        _name = name;
         Used = new ClusterBitmap(fileLengthBytes >> _geometry.ClusterBits);
         AddTable(header.L1TableOffset);
     }
@@ -26,7 +30,15 @@ internal sealed class UsageScan : ITableVisitor
     }
 
     public ValueTask RunAsync<TIo>(TableScan scan, CancellationToken cancellationToken)
-        where TIo : struct, IIoMode => scan.VisitL2Async<TIo>(static (_, _) => true, this, "looking for room", cancellationToken);
+        where TIo : struct, IIoMode => scan.VisitL2Async<TIo>(
+            (_, value) =>
+            {
+                Require(_rules.CheckTable(value), value);
+                return true;
+            },
+            this,
+            "looking for room",
+            cancellationToken);
 
     void ITableVisitor.Start(int l1Index, long tableOffset) => AddTable(tableOffset);
 
@@ -40,6 +52,7 @@ internal sealed class UsageScan : ITableVisitor
                 continue;
             }
 
+            Require(_rules.CheckCluster(entries[i]), entries[i]);
             long cluster = (long)(entries[i] >> _geometry.ClusterBits);
             Used.TrySet(cluster);
             UsedEnd = Math.Max(UsedEnd, cluster + 1);
@@ -52,6 +65,15 @@ internal sealed class UsageScan : ITableVisitor
 
     void ITableVisitor.End()
     {
+    }
+
+    /// <summary>The check before has seen no such entry.</summary>
+    private void Require(QedReferenceProblem problem, ulong value)
+    {
+        if (problem != QedReferenceProblem.None)
+        {
+            throw new ImageException(ImageErrorKind.Io, $"{_name}: a table entry reads {value} now ({_rules.Describe(problem)}); the check just before read something else there. Look at the device.", _name, "repair");
+        }
     }
 
     private void AddTable(long offset)
