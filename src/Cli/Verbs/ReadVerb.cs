@@ -59,7 +59,7 @@ internal sealed class ReadVerb : Verb
             return ExitCode.Ok;
         }
 
-        using PendingFile target = PendingFile.Create(HostPath.Full(outName!), new PendingFileOptions { Overwrite = run.Has(_overwrite) });
+        using PendingFile target = PendingFile.Create(HostPath.Full(outName!), new PendingFileOptions { Overwrite = run.Has(_overwrite), KeepChainOf = disk });
         FileStorage storage = target.Storage;
         Copy(
             disk,

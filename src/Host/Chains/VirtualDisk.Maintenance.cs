@@ -8,6 +8,9 @@ public sealed partial class VirtualDisk
     /// <summary>Open disks that have this one as their parent.</summary>
     internal ParentUse Children { get; } = new();
 
+    /// <summary>Whether somebody has begun to close the disk.</summary>
+    internal bool IsClosing => _closing.IsCancellationRequested;
+
     private async ValueTask<MaintenanceTurn> EnterMaintenanceAsync(CancellationToken cancellationToken)
     {
         ThrowIfClosed();

@@ -110,10 +110,12 @@ public sealed partial class DiskHost
 
         if (used.Contains(identity))
         {
-            throw new ImageException(
-                ImageErrorKind.InUse, $"{DisplayText.Escape(path)}: this file belongs to the chain that is being read, and cannot be overwritten. Choose another name.", path, operation);
+            throw BelongsToChain(path, operation);
         }
     }
+
+    internal static ImageException BelongsToChain(string path, string operation) =>
+        new(ImageErrorKind.InUse, $"{DisplayText.Escape(path)}: this file belongs to the chain of the disk, and cannot be overwritten. Choose another name.", path, operation);
 
     private async ValueTask<(long SizeBytes, StorageIdentity Identity)> LookAtParentAsync(string path, ParentReference parent, CreateDiskOptions options, CancellationToken cancellationToken)
     {

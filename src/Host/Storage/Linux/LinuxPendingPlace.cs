@@ -18,6 +18,10 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
 
     private LinuxFile? _file;
 
+    // A second name of the file that was replaced, so that it can come back.
+    private string? _backupPath;
+    private bool _hasReplaced;
+
     public override FileStorage CreateStorage()
     {
         RemoveLeftovers();
@@ -100,12 +104,44 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
             throw CannotReplace(Path);
         }
 
+        string backup = NewTemporaryPath(Folder);
+        _backupPath = LinkAt(AT_FDCWD, Path, AT_FDCWD, backup, 0) == 0 ? backup : null;
         if (RenameAt2(AT_FDCWD, TemporaryPath, AT_FDCWD, Path, 0) != 0)
         {
-            throw StorageErrors.FromErrno(LastError, Path, "publish");
+            int errno = LastError;
+            Settle();
+            throw StorageErrors.FromErrno(errno, Path, "publish");
         }
 
         TemporaryPath = null;
+        _hasReplaced = true;
+    }
+
+    public override bool TryWithdraw()
+    {
+        if (!IsOurs(Path) || (_hasReplaced && _backupPath is null))
+        {
+            return false;
+        }
+
+        bool isBack = _hasReplaced
+            ? RenameAt2(AT_FDCWD, _backupPath!, AT_FDCWD, Path, 0) == 0
+            : UnlinkAt(AT_FDCWD, Path, 0) == 0;
+        if (isBack)
+        {
+            _backupPath = null;
+        }
+
+        return isBack;
+    }
+
+    public override void Settle()
+    {
+        if (_backupPath is not null)
+        {
+            _ = UnlinkAt(AT_FDCWD, _backupPath, 0);
+            _backupPath = null;
+        }
     }
 
     public override void FlushFolder()

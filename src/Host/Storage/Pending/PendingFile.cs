@@ -69,7 +69,8 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
 
     /// <summary>Makes the file durable, gives it its name, and makes that durable. The file then stays whatever happens to this object.</summary>
     /// <exception cref="ImageException"><see cref="ImageErrorKind.AlreadyExists"/> when the name was taken meanwhile; otherwise the cause.
-    /// The file has not got its name, unless <see cref="IsPublished"/> says so: then only its durability is in doubt.</exception>
+    /// The file has not got its name, and another has it on, unless <see cref="IsPublished"/> says so: then its folder could not be made durable, and the
+    /// name could not be taken back either.</exception>
     public void Publish()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -88,9 +89,20 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
             _place.Replace(_replaced);
         }
 
+        try
+        {
+            _place.FlushFolder();
+        }
+        catch (ImageException)
+        {
+            // A name that may or may not be there after a crash is taken back, and what had it gets it again.
+            IsPublished = !_place.TryWithdraw();
+            throw;
+        }
+
         IsPublished = true;
+        _place.Settle();
         _replaced?.Dispose();
-        _place.FlushFolder();
     }
 
     /// <inheritdoc cref="Publish"/>
@@ -173,6 +185,12 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
 
         FileStorageOptions opening = options.ForStorage with { BarrierSeam = null };
         HostFile file = LinuxNative.IsSupported && !options.UsePortableForm ? LinuxOpen.Open(path, opening) : PortableFile.Open(path, opening);
+        if (options.KeepChainOf?.Identities.Contains(file.Identity) == true)
+        {
+            file.Dispose();
+            throw DiskHost.BelongsToChain(path, "create");
+        }
+
         return FileStorage.Adopt(file, LockRights.Create, opening);
     }
 

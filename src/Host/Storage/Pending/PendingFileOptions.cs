@@ -6,6 +6,9 @@ public sealed record PendingFileOptions
     /// <summary>Lets the new file take the place of one that exists. That one must be a regular file, writable and used by nobody.</summary>
     public bool Overwrite { get; init; }
 
+    /// <summary>A disk none of whose files is replaced: the one that the new file is filled from. Its own locks say nothing when it was opened without.</summary>
+    public VirtualDisk? KeepChainOf { get; init; }
+
     /// <summary>As <see cref="FileStorageOptions.DisabledFacts"/>.</summary>
     public StorageFacts DisabledFacts { get; init; }
 

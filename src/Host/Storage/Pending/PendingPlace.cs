@@ -38,6 +38,12 @@ internal abstract class PendingPlace(string path, PendingFileOptions options)
     /// <summary>Makes the name durable.</summary>
     public abstract void FlushFolder();
 
+    /// <summary>Takes the name back after it could not be made durable; what had it gets it again. False where that failed. Never throws.</summary>
+    public abstract bool TryWithdraw();
+
+    /// <summary>Lets go of what <see cref="TryWithdraw"/> would need. Never throws.</summary>
+    public abstract void Settle();
+
     /// <summary>Removes the temporary name, if there is one. Never throws.</summary>
     public abstract void Abandon();
 

@@ -37,6 +37,8 @@ internal sealed class PortablePendingPlace(string path, PendingFileOptions optio
         }
     }
 
+    private bool _hasReplaced;
+
     public override void Link() => Move(overwrite: false);
 
     public override void Replace(FileStorage replaced)
@@ -56,6 +58,23 @@ internal sealed class PortablePendingPlace(string path, PendingFileOptions optio
         }
 
         Move(overwrite: true);
+        _hasReplaced = true;
+    }
+
+    // What was replaced is gone here: no second name can be given to it.
+    public override bool TryWithdraw()
+    {
+        if (_hasReplaced)
+        {
+            return false;
+        }
+
+        TryDelete(Path);
+        return !System.IO.File.Exists(Path);
+    }
+
+    public override void Settle()
+    {
     }
 
     public override void FlushFolder()
