@@ -7,7 +7,7 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report under qemu-img's keys (which leaves counts of zero out), with keys of our own behind them.</summary>
 internal static class CheckJson
 {
-    public static void Write(Utf8JsonWriter json, CheckReport report, CheckOptions check, string file, string format)
+    public static void Write(Utf8JsonWriter json, CheckReport report, CheckOptions check, long lostBytes, string file, string format)
     {
         json.WriteStartObject();
         json.WriteString("filename", file);
@@ -27,6 +27,7 @@ internal static class CheckJson
         {
             json.WriteString("repair", RepairText.Name(check.Repair));
             json.WriteBoolean("dry-run", check.DryRun);
+            json.WriteNumber("lost-bytes", lostBytes);
         }
 
         if (report.Findings.Count > 0)

@@ -6,7 +6,7 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report for people: each finding, then qemu-img's lines.</summary>
 internal static class CheckText
 {
-    public static void Write(TextWriter output, CheckReport report, CheckOptions check)
+    public static void Write(TextWriter output, CheckReport report, CheckOptions check, long lostBytes)
     {
         foreach (CheckFinding finding in report.Findings)
         {
@@ -21,7 +21,7 @@ internal static class CheckText
 
         if (check.Repair != RepairMode.None)
         {
-            RepairReport.Write(output, report, check);
+            RepairReport.Write(output, report, check, lostBytes);
         }
 
         if (report.IsClean)

@@ -6,7 +6,7 @@ namespace QedVd.Cli.Output;
 /// <summary>What a repair did, or would do, for people: qemu-img's counts, then each thing, and what was lost by it.</summary>
 internal static class RepairReport
 {
-    public static void Write(TextWriter output, CheckReport report, CheckOptions check)
+    public static void Write(TextWriter output, CheckReport report, CheckOptions check, long lostBytes)
     {
         bool isAny = report.CorruptionsFixed > 0 || report.LeaksFixed > 0;
         if (isAny)
@@ -21,6 +21,17 @@ internal static class RepairReport
         }
 
         WriteActions(output, report, check);
+        if (lostBytes > 0)
+        {
+            output.WriteLine($"No data {(check.DryRun ? "would be" : "is")} left for {SizeText.Human(lostBytes)} of the disk ({lostBytes} bytes), see 'data lost' above.");
+        }
+
+        // What comes next may begin with an empty line itself.
+        if (report.Repairs.Count > 0 && (isAny || check.DryRun || report.IsClean))
+        {
+            output.WriteLine();
+        }
+
         if (check.DryRun)
         {
             output.WriteLine("Nothing was changed. The image as it is:");
@@ -33,33 +44,20 @@ internal static class RepairReport
 
     private static void WriteActions(TextWriter output, CheckReport report, CheckOptions check)
     {
-        long lostBytes = 0;
         foreach (RepairAction action in report.Repairs)
         {
-            output.WriteLine($"{Verb(action, check.DryRun)}: {DisplayText.Escape(action.Message)}");
-            lostBytes += action is { IsLoss: true, DiskOffset: >= 0, LengthBytes: > 0 } ? action.LengthBytes : 0;
+            output.WriteLine($"{What(action, check.DryRun)}: {DisplayText.Escape(action.Message)}");
         }
 
         if (report.Repairs.Count >= check.MaxReportedFindings)
         {
             output.WriteLine($"... and perhaps more: only the first {check.MaxReportedFindings} repairs are shown.");
         }
-
-        if (lostBytes > 0)
-        {
-            string when = check.DryRun ? "would then be" : "is";
-            output.WriteLine($"Lost {when} {SizeText.Human(lostBytes)} of the disk ({lostBytes} bytes), marked above: its entries named no usable place. It reads as the parent there, or as zeros.");
-        }
-
-        if (report.Repairs.Count > 0)
-        {
-            output.WriteLine();
-        }
     }
 
-    private static string Verb(RepairAction action, bool isDryRun)
+    private static string What(RepairAction action, bool isDryRun)
     {
-        string what = action.Kind == RepairActionKind.LeftAlone ? "left alone" : isDryRun ? "would do" : "done";
-        return action.IsLoss ? $"{what}, lost" : what;
+        string what = action.Kind == RepairActionKind.LeftAlone ? "left alone" : isDryRun ? "would be done" : "done";
+        return action.IsLoss ? $"{what}, data lost" : what;
     }
 }

@@ -18,6 +18,7 @@ internal sealed class CheckVerb : Verb
     private readonly Option _share;
     private readonly Argument<string?> _file;
     private bool _isRepair;
+    private long _lostBytes;
 
     public CheckVerb()
         : base("check")
@@ -75,11 +76,11 @@ internal sealed class CheckVerb : Verb
         if (json)
         {
             string format = request.Format ?? (await run.Host.DescribeImageAsync(path, new ImageOpenRequest { ForceShare = request.ForceShare }, run.Cancellation)).FormatId;
-            JsonOutput.Write(run, writer => CheckJson.Write(writer, report, check, file, format));
+            JsonOutput.Write(run, writer => CheckJson.Write(writer, report, check, _lostBytes, file, format));
         }
         else if (!quiet)
         {
-            CheckText.Write(run.Out, report, check);
+            CheckText.Write(run.Out, report, check, _lostBytes);
         }
 
         return report.CheckErrors > 0 ? ExitCode.Failed
@@ -102,9 +103,18 @@ internal sealed class CheckVerb : Verb
             throw new CliException("-U: is for reading; a repair beside a program that writes would destroy data. Leave -U out, or add --dry-run.");
         }
 
-        var check = new CheckOptions { Repair = repair, DryRun = dryRun };
+        var check = new CheckOptions { Repair = repair, DryRun = dryRun, OnRepair = AddLoss };
         return run.Get(_maxFindings) is { } max
             ? check with { MaxReportedFindings = (int)NumberText.Parse(max, "--max-findings", 0, int.MaxValue) }
             : check;
+    }
+
+    // Of all, not only of those that the report keeps.
+    private void AddLoss(RepairAction action)
+    {
+        if (action is { IsLoss: true, DiskOffset: >= 0, LengthBytes: > 0 })
+        {
+            Interlocked.Add(ref _lostBytes, action.LengthBytes);
+        }
     }
 }
