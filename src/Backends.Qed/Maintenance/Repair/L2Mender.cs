@@ -170,9 +170,9 @@ internal sealed class L2Mender : ITableVisitor
         long cluster = (long)(value >> _geometry.ClusterBits);
         if (Claimed.TrySet(cluster))
         {
-            if (_log.IsListening && _survey.IsContested(cluster))
+            if (_log.IsListening && !isReadOnly && _survey.IsDoubtful(cluster))
             {
-                ReportContested(index, value);
+                ReportDoubtful(index, value);
             }
 
             return;
@@ -238,7 +238,7 @@ internal sealed class L2Mender : ITableVisitor
             : new RepairAction(RepairActionKind.ClearedEntry, $"{NameOf(index)} was {value}, {why}: cleared, {RepairText.Lost(offset, length)}, the disk reads zeros there", offset, length, IsLoss: true));
     }
 
-    private void ReportContested(int index, ulong value)
+    private void ReportDoubtful(int index, ulong value)
     {
         (long offset, long length) = RepairText.RangeOf(_header, _l1Index, index);
         _log.Add(new RepairAction(

@@ -1,7 +1,7 @@
 namespace QedVd.Backends.Qed;
 
 /// <summary>
-/// Reads all tables and decides which of them stay, which are copied to a new place and which L1 entries go. Changes nothing. Memory: three bits per
+/// Reads all tables and decides which of them stay, which are copied to a new place and which L1 entries go. Changes nothing. Memory: four bits per
 /// cluster, three per L1 entry.
 /// </summary>
 /// <remarks>
@@ -18,6 +18,7 @@ internal sealed class RepairSurvey : ITableVisitor
 
     private readonly ClusterBitmap _tables;
     private readonly ClusterBitmap _contested;
+    private readonly ClusterBitmap _doubtful;
     private readonly ClusterBitmap _referenced;
     private readonly ClusterBitmap _moved;
     private readonly ClusterBitmap _unreadable;
@@ -34,6 +35,7 @@ internal sealed class RepairSurvey : ITableVisitor
         long clusters = fileLengthBytes >> _geometry.ClusterBits;
         _tables = new ClusterBitmap(clusters);
         _contested = new ClusterBitmap(clusters);
+        _doubtful = new ClusterBitmap(clusters);
         _referenced = new ClusterBitmap(clusters);
         _moved = new ClusterBitmap(_geometry.EntriesPerTable);
         _unreadable = new ClusterBitmap(_geometry.EntriesPerTable);
@@ -61,8 +63,8 @@ internal sealed class RepairSurvey : ITableVisitor
     /// <summary>Whether the table of an L1 entry cannot be read in whole and is left alone.</summary>
     public bool IsUnreadable(int l1Index) => _unreadable.Contains(l1Index);
 
-    /// <summary>Whether data entries name a cluster of a table.</summary>
-    public bool IsContested(long cluster) => _contested.Contains(cluster);
+    /// <summary>Whether data entries name a cluster of a table that describes a part of the disk: one of the two was overwritten.</summary>
+    public bool IsDoubtful(long cluster) => _doubtful.Contains(cluster);
 
     public async ValueTask RunAsync<TIo>(TableScan scan, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
@@ -165,7 +167,11 @@ internal sealed class RepairSurvey : ITableVisitor
         bool isContested = false;
         for (int i = 0; i < _geometry.TableClusters; i++)
         {
-            isContested |= _contested.Contains(first + i);
+            if (_contested.Contains(first + i))
+            {
+                isContested = true;
+                _ = IsInUse(index) && _doubtful.TrySet(first + i);
+            }
         }
 
         if (isContested)
