@@ -61,7 +61,7 @@ internal sealed partial class QedImage : DiskImageBase
     /// <inheritdoc/>
     public override ImageCapabilities Capabilities => IsReadOnly
         ? Start.Backend.Capabilities & ~(ImageCapabilities.Write | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes
-            | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.SetParent)
+            | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.SetParent | ImageCapabilities.Compact)
         : CanPunchHoles ? Start.Backend.Capabilities : Start.Backend.Capabilities & ~ImageCapabilities.Discard;
 
     /// <inheritdoc/>

@@ -75,14 +75,20 @@ internal sealed class KnownTables(QedGeometry geometry)
     /// <summary>Forgets tables that are gone from where they were.</summary>
     public void Remove(IReadOnlySet<long> offsets)
     {
+        HashSet<long> clusters = [.. offsets.SelectMany(offset => Enumerable.Range(0, geometry.TableClusters).Select(i => (offset >> geometry.ClusterBits) + i))];
+        RemoveWhere(clusters.Contains);
+    }
+
+    /// <summary>Forgets clusters that belong to no table any more.</summary>
+    public void RemoveWhere(Predicate<long> isGone)
+    {
         lock (_lock)
         {
-            HashSet<long> clusters = [.. offsets.SelectMany(offset => Enumerable.Range(0, geometry.TableClusters).Select(i => (offset >> geometry.ClusterBits) + i))];
             long[] slots = new long[_slots.Length];
             _count = 0;
             foreach (long cluster in _slots)
             {
-                if (cluster != 0 && !clusters.Contains(cluster))
+                if (cluster != 0 && !isGone(cluster))
                 {
                     _count += Insert(slots, cluster) ? 1 : 0;
                 }

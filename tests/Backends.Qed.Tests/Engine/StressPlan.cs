@@ -40,6 +40,9 @@ internal sealed record StressPlan
 
     public required bool CompletesInline { get; init; }
 
+    /// <summary>Compactions are among the requests.</summary>
+    public bool Compacts { get; init; }
+
     /// <summary>The clusters in use: the start, a border of sectors of a table, a border of slices or tables, the end of the parent, the end of the disk.</summary>
     public static (int First, int Count)[] Windows { get; } = [(0, 5), (62, 4), (509, 6), (299, 3), (598, 3)];
 
@@ -69,5 +72,5 @@ internal sealed record StressPlan
     }
 
     public override string ToString() =>
-        $"seed {Seed}: table_size {TableClusters}, {Mode}, {Facts}, {PoolPages} pages, {Threads} threads, parent {Parent?.Length ?? -1}, faults {HasFaults}";
+        $"seed {Seed}: table_size {TableClusters}, {Mode}, {Facts}, {PoolPages} pages, {Threads} threads, parent {Parent?.Length ?? -1}, faults {HasFaults}{(Compacts ? ", compacts" : "")}";
 }

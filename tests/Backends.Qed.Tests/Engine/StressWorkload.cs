@@ -125,6 +125,12 @@ internal sealed class StressWorkload
                 });
             }
 
+            if (_plan.Compacts && random.Next(10) == 0)
+            {
+                Attempt(() => Compact(random));
+                continue;
+            }
+
             (int sector, int count) = DrawRange(random, thread);
             WriteFlags flags = random.Next(10) == 0 ? WriteFlags.ForceUnitAccess : WriteFlags.None;
             switch (random.Next(16))
@@ -160,6 +166,39 @@ internal sealed class StressWorkload
                     Attempt(() => VerifyLive(_image, sector, count, "read"));
                     break;
             }
+        }
+    }
+
+    /// <summary>Stopped at some point, now and then.</summary>
+    private void Compact(Random random)
+    {
+        using CancellationTokenSource source = new();
+        int stopAfter = random.Next(2) == 0 ? int.MaxValue : random.Next(12);
+        CompactOptions options = new()
+        {
+            DropZeroBlocks = random.Next(3) != 0,
+            EqualsBeneath = random.Next(3) == 0 ? null : async (offset, bytes, _) =>
+            {
+                if (stopAfter-- == 0)
+                {
+                    await source.CancelAsync();
+                }
+
+                byte[] below = new byte[bytes.Length];
+                if (_plan.Parent is not null && offset < _plan.Parent.Length)
+                {
+                    _plan.Parent.AsSpan((int)offset, Math.Min(below.Length, _plan.Parent.Length - (int)offset)).CopyTo(below);
+                }
+
+                return bytes.Span.SequenceEqual(below);
+            },
+        };
+        try
+        {
+            SyncIo.Block(_image.CompactAsync(options, cancellationToken: source.Token).AsTask());
+        }
+        catch (OperationCanceledException) when (source.IsCancellationRequested)
+        {
         }
     }
 

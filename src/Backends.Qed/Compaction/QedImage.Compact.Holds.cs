@@ -1,0 +1,141 @@
+namespace QedVd.Backends.Qed;
+
+internal sealed partial class QedImage
+{
+    /// <content>Who waits for whom: holds, commits, and where the file ends.</content>
+    private sealed partial class Compaction
+    {
+        /// <summary>First grace period: alone with some clusters, readers excepted.</summary>
+        private ValueTask HoldAsync(WriteHold hold, CancellationToken cancellationToken) =>
+            _heldForGood is null ? _image.HoldAsync<AsyncIo>(hold, cancellationToken) : default;
+
+        private void EndHold()
+        {
+            if (_heldForGood is null)
+            {
+                _image.EndHold();
+            }
+        }
+
+        private async ValueTask HoldForGoodAsync()
+        {
+            WriteHold everything = WriteHold.OfEverything();
+            await HoldAsync(everything, CancellationToken.None).ConfigureAwait(false);
+            _heldForGood = everything;
+        }
+
+        /// <summary>Second grace period: what was published before is durable, and nobody reads from where it lay any more.</summary>
+        private async ValueTask SettleAsync()
+        {
+            await _commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            await _image._epochs.WaitForEarlierAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+        }
+
+        /// <summary>Brings what was published on its way while the next batch is prepared; fails when the one before has failed.</summary>
+        private async ValueTask BeginCommitAsync()
+        {
+            await _commit.ConfigureAwait(false);
+            _commit = _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).AsTask();
+        }
+
+        /// <summary>
+        /// Fixes the end: what lies below is from now on changed by this compaction only, apart from what guests write in place; the tables in the storage
+        /// say all about it.
+        /// </summary>
+        private async ValueTask FixEndAsync(CancellationToken cancellationToken)
+        {
+            // Most of it before writers are held.
+            await _image._writer.CommitAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+            await HoldAsync(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+                _endBytes = _image._allocator.AllocatedEnd;
+                _image._allocator.ForgetRecycled();
+            }
+            finally
+            {
+                EndHold();
+            }
+        }
+
+        /// <summary>Cuts the file behind what is in use, unless guests have allocated behind the end meanwhile.</summary>
+        private async ValueTask<bool> TryCutAsync(CompactionScan scan)
+        {
+            if (!CanCut)
+            {
+                return false;
+            }
+
+            await HoldAsync(WriteHold.OfEverything(), CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                if (!_image._allocator.TryLowerEnd(_endBytes, scan.UsedEndBytes))
+                {
+                    return false;
+                }
+
+                await _image._writer.TrimAsync<AsyncIo>().ConfigureAwait(false);
+            }
+            finally
+            {
+                EndHold();
+            }
+
+            await GiveBackHolesAsync(scan, scan.UsedEndBytes).ConfigureAwait(false);
+            await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            return true;
+        }
+
+        /// <summary>What is free and cannot be cut takes no room, and is given to guests before the file grows.</summary>
+        private async ValueTask GiveBackHolesAsync(CompactionScan scan, long endBytes)
+        {
+            int left = MaxGivenBack;
+            foreach ((long first, long count) in scan.Used.ClearRuns(scan.FirstCluster))
+            {
+                long start = first << _geometry.ClusterBits;
+                long end = Math.Min((first + count) << _geometry.ClusterBits, endBytes);
+                if (start >= end)
+                {
+                    return;
+                }
+
+                if (_image.CanPunchHoles)
+                {
+                    StorageExtent extent = _image._storage.GetExtent(start);
+                    if (!extent.IsHole || extent.LengthBytes < end - start)
+                    {
+                        await _image._storage.PunchHoleAsync(start, end - start).ConfigureAwait(false);
+                    }
+                }
+
+                int clusters = (int)Math.Min((end - start) >> _geometry.ClusterBits, left);
+                left -= clusters;
+                if (clusters > 0)
+                {
+                    _image._allocator.GiveBack(new Reservation(start, clusters, IsFresh: false));
+                }
+            }
+        }
+
+        /// <summary>After a failure, or a cancellation: gives back what is free already, as far as that works; what stopped the compaction is what is told.</summary>
+        private async ValueTask GiveUpAsync()
+        {
+            try
+            {
+                await SettleAsync().ConfigureAwait(false);
+                await FixEndAsync(CancellationToken.None).ConfigureAwait(false);
+                CompactionScan scan = await ScanAsync(CancellationToken.None).ConfigureAwait(false);
+                if (!await TryCutAsync(scan).ConfigureAwait(false))
+                {
+                    await GiveBackHolesAsync(scan, scan.EndBytes).ConfigureAwait(false);
+                }
+            }
+            catch (Exception)
+            {
+                // The next compaction does it.
+            }
+        }
+    }
+}
