@@ -91,6 +91,14 @@ public abstract class DiskImageBase : IDiskImage
     }
 
     /// <inheritdoc/>
+    public virtual async ValueTask<int> MapRunsAsync(long offset, long lengthBytes, Memory<Extent> runs, CancellationToken cancellationToken = default)
+    {
+        Extent run = await MapAsync(offset, lengthBytes, cancellationToken).ConfigureAwait(false);
+        runs.Span[0] = run;
+        return 1;
+    }
+
+    /// <inheritdoc/>
     public virtual unsafe ReadResult Read(long offset, Span<byte> buffer)
     {
         CheckRange(offset, buffer.Length);

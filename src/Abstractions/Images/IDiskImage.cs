@@ -100,6 +100,25 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="Map"/>
     ValueTask<Extent> MapAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// One run after the other, in order and without gaps, as <see cref="MapAsync"/> answers: for those who go through a disk of millions of runs.
+    /// Neighbours that are of one kind and lie one behind the other need not be one run.
+    /// </summary>
+    /// <param name="offset">Inside the disk.</param>
+    /// <param name="lengthBytes">Length of interest, inside the disk; at least 1.</param>
+    /// <param name="runs">Takes the runs; room for at least one.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>
+    /// How many runs there are; at least one, all together at most <paramref name="lengthBytes"/> long. What cannot be mapped fails the call only
+    /// when it is the first run. Each run was true at some instant during the call; on a disk that is being written, not all at the same.
+    /// </returns>
+    async ValueTask<int> MapRunsAsync(long offset, long lengthBytes, Memory<Extent> runs, CancellationToken cancellationToken = default)
+    {
+        Extent run = await MapAsync(offset, lengthBytes, cancellationToken).ConfigureAwait(false);
+        runs.Span[0] = run;
+        return 1;
+    }
+
     /// <summary>Reads a run as long as possible; may handle less than asked. Never touches the parent.</summary>
     ReadResult Read(long offset, Span<byte> buffer);
 

@@ -33,6 +33,9 @@ internal readonly struct QedReferenceRules
     /// <summary>Judges an L2 entry other than 0 and 1.</summary>
     public QedReferenceProblem CheckCluster(ulong offset) => Check(offset, _clusterBytes);
 
+    /// <summary>From a valid data cluster: how many bytes follow in the file before the next place where no data may be.</summary>
+    public ulong RoomFrom(ulong offset) => (offset < _l1Start ? Math.Min(_l1Start, FileEnd) : FileEnd) - offset;
+
     /// <summary>The same in words, to follow "entry 5 is 4711: ".</summary>
     public string Describe(QedReferenceProblem problem) => problem switch
     {

@@ -72,6 +72,7 @@ internal sealed partial class QedImage
         try
         {
             await _epochs.WaitForEarlierAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+            _runWalk = null;
             await SettleForGoodAsync<AsyncIo>().ConfigureAwait(false);
         }
         catch

@@ -20,11 +20,11 @@ internal sealed class MetadataWalk
     // The next entry of the span of L1 that is in memory.
     private int _next;
 
-    public MetadataWalk(IImageStorage storage, QedHeader header)
+    public MetadataWalk(IImageStorage storage, QedHeader header, int chunkBytes = TableReader.ChunkBytes)
     {
         _header = header;
-        _l1 = new TableReader(storage, header.Geometry);
-        _l2 = new TableReader(storage, header.Geometry);
+        _l1 = new TableReader(storage, header.Geometry, chunkBytes);
+        _l2 = new TableReader(storage, header.Geometry, chunkBytes);
     }
 
     /// <summary>The L1 entry that <see cref="NextTableAsync"/> has come to.</summary>

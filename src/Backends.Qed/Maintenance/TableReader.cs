@@ -9,7 +9,8 @@ namespace QedVd.Backends.Qed;
 /// </summary>
 internal sealed class TableReader
 {
-    private const int ChunkBytes = 256 << 10;
+    /// <summary>Longest read, unless told otherwise.</summary>
+    public const int ChunkBytes = 256 << 10;
 
     /// <summary>Asking for holes pays from this size on; and no read is shorter, so that many small holes cost little.</summary>
     private const int SmallReadBytes = 32 << 10;
@@ -17,13 +18,19 @@ internal sealed class TableReader
     private readonly IImageStorage _storage;
     private readonly bool _canMapHoles;
     private readonly long _tableBytes;
+    private readonly int _chunkBytes;
     private byte[] _buffer = [];
     private int _length;
 
-    public TableReader(IImageStorage storage, QedGeometry geometry)
+    // Where the storage was last found to hold data. What has become a hole since is read as zeros, which is as good.
+    private long _dataStart;
+    private long _dataEnd;
+
+    public TableReader(IImageStorage storage, QedGeometry geometry, int chunkBytes = ChunkBytes)
     {
         _storage = storage;
         _tableBytes = geometry.TableBytes;
+        _chunkBytes = chunkBytes;
         _canMapHoles = (storage.Facts & StorageFacts.CanMapHoles) != 0 && _tableBytes > SmallReadBytes;
     }
 
@@ -51,7 +58,7 @@ internal sealed class TableReader
     {
         cancellationToken.ThrowIfCancellationRequested();
         long at = (long)NextIndex * QedGeometry.EntryBytes;
-        long chunk = Math.Min(ChunkBytes, _tableBytes - at);
+        long chunk = Math.Min(_chunkBytes, _tableBytes - at);
         if (_canMapHoles && chunk > 0)
         {
             StorageExtent extent = ExtentAt(tableOffset + at);
@@ -78,7 +85,7 @@ internal sealed class TableReader
 
         if (_buffer.Length < chunk)
         {
-            _buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(ChunkBytes, _tableBytes));
+            _buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(_chunkBytes, _tableBytes));
         }
 
         int length = (int)chunk;
@@ -106,9 +113,20 @@ internal sealed class TableReader
     /// <summary>A storage that cannot answer costs a read, not the check.</summary>
     private StorageExtent ExtentAt(long offset)
     {
+        if (offset >= _dataStart && offset < _dataEnd)
+        {
+            return new StorageExtent(_dataEnd - offset, IsHole: false);
+        }
+
         try
         {
-            return _storage.GetExtent(offset);
+            StorageExtent extent = _storage.GetExtent(offset);
+            if (!extent.IsHole)
+            {
+                (_dataStart, _dataEnd) = (offset, offset + extent.LengthBytes);
+            }
+
+            return extent;
         }
         catch (ImageException)
         {

@@ -15,6 +15,8 @@ internal sealed class KnownTables(QedGeometry geometry)
     // Cluster numbers; 0 is an empty slot, which no table can be at.
     private long[] _slots = new long[64];
     private int _count;
+    private long _lowest = long.MaxValue;
+    private long _highest;
 
     public bool ContainsCluster(long offset)
     {
@@ -33,6 +35,26 @@ internal sealed class KnownTables(QedGeometry geometry)
                 return false;
             }
         }
+    }
+
+    /// <summary>Whether one of some neighbouring clusters is in a table.</summary>
+    public bool ContainsAny(long offset, long lengthBytes)
+    {
+        if (offset >= Volatile.Read(ref _highest) || offset + lengthBytes <= Volatile.Read(ref _lowest))
+        {
+            return false;
+        }
+
+        long end = offset + lengthBytes;
+        for (; offset < end; offset += geometry.ClusterBytes)
+        {
+            if (ContainsCluster(offset))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Notes a table.</summary>
@@ -63,6 +85,8 @@ internal sealed class KnownTables(QedGeometry geometry)
                 }
             }
 
+            Volatile.Write(ref _lowest, Math.Min(_lowest, offset));
+            Volatile.Write(ref _highest, Math.Max(_highest, offset + geometry.TableBytes));
             for (int i = 0; i < geometry.TableClusters; i++)
             {
                 _count += Insert(slots, (offset >> geometry.ClusterBits) + i) ? 1 : 0;

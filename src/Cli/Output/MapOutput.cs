@@ -1,4 +1,4 @@
-using System.Text.Unicode;
+using System.Runtime.CompilerServices;
 using QedVd.Host;
 
 namespace QedVd.Cli.Output;
@@ -8,7 +8,7 @@ namespace QedVd.Cli.Output;
 /// </summary>
 internal sealed class MapOutput(Stream output, bool asJson) : IDisposable
 {
-    private const int BufferBytes = 64 << 10;
+    private const int BufferBytes = 256 << 10;
     private const int LongestLineBytes = 256;
 
     private readonly byte[] _buffer = new byte[BufferBytes];
@@ -16,6 +16,8 @@ internal sealed class MapOutput(Stream output, bool asJson) : IDisposable
     private bool _any;
     private MapRun _pending;
     private Dictionary<string, byte[]>? _names;
+    private string? _lastPath;
+    private byte[] _lastName = [];
 
     /// <summary>How a file's name is to be printed; escaped and encoded once for each.</summary>
     public required Func<string, string> Spell { get; init; }
@@ -77,6 +79,7 @@ internal sealed class MapOutput(Stream output, bool asJson) : IDisposable
         _pending = default;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void WriteJson(in MapRun run)
     {
         if (_any)
@@ -86,56 +89,49 @@ internal sealed class MapOutput(Stream output, bool asJson) : IDisposable
 
         _any = true;
         Reserve(LongestLineBytes);
-        bool isData = run.Kind == ExtentKind.Data;
-        string present = run.Kind == ExtentKind.Free ? "false" : "true";
-        Utf8.TryWrite(
-            _buffer.AsSpan(_used),
-            null,
-            $"{{ \"start\": {run.OffsetBytes}, \"length\": {run.LengthBytes}, \"depth\": {run.Depth}, \"present\": {present}, \"zero\": {(isData ? "false" : "true")}, \"data\": {(isData ? "true" : "false")}",
-            out int written);
-        _used += written;
+        LineBytes line = new(_buffer, _used);
+        line.Text("{ \"start\": "u8);
+        line.Number(run.OffsetBytes);
+        line.Text(", \"length\": "u8);
+        line.Number(run.LengthBytes);
+        line.Text(", \"depth\": "u8);
+        line.Number(run.Depth);
+        line.Text(run.Kind switch
+        {
+            ExtentKind.Data => ", \"present\": true, \"zero\": false, \"data\": true"u8,
+            ExtentKind.Zero => ", \"present\": true, \"zero\": true, \"data\": false"u8,
+            _ => ", \"present\": false, \"zero\": true, \"data\": false"u8,
+        });
         if (run.StorageOffset != Extent.NoOffset)
         {
-            Utf8.TryWrite(_buffer.AsSpan(_used), null, $", \"offset\": {run.StorageOffset}", out written);
-            _used += written;
+            line.Text(", \"offset\": "u8);
+            line.Number(run.StorageOffset);
         }
 
-        Append("}"u8);
+        line.Text("}"u8);
+        _used = line.Length;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void WriteText(in MapRun run, string path)
     {
         Reserve(LongestLineBytes);
-        AppendHex(run.OffsetBytes);
-        AppendHex(run.LengthBytes);
-        AppendHex(Math.Max(0, run.StorageOffset));
+        LineBytes line = new(_buffer, _used);
+        line.HexColumn(run.OffsetBytes);
+        line.HexColumn(run.LengthBytes);
+        line.HexColumn(Math.Max(0, run.StorageOffset));
+        _used = line.Length;
         Append(NameOf(path));
         Append("\n"u8);
     }
 
-    private void AppendHex(long value)
-    {
-        const int ColumnBytes = 16;
-        int end = _used + ColumnBytes;
-        int written;
-        if (value == 0)
-        {
-            Utf8.TryWrite(_buffer.AsSpan(_used), null, $"0", out written);
-        }
-        else
-        {
-            Utf8.TryWrite(_buffer.AsSpan(_used), null, $"0x{value:x}", out written);
-        }
-
-        _used += written;
-        while (_used < end)
-        {
-            _buffer[_used++] = (byte)' ';
-        }
-    }
-
     private byte[] NameOf(string path)
     {
+        if (ReferenceEquals(path, _lastPath))
+        {
+            return _lastName;
+        }
+
         _names ??= new Dictionary<string, byte[]>(StringComparer.Ordinal);
         if (!_names.TryGetValue(path, out byte[]? name))
         {
@@ -143,7 +139,8 @@ internal sealed class MapOutput(Stream output, bool asJson) : IDisposable
             _names.Add(path, name);
         }
 
-        return name;
+        _lastPath = path;
+        return _lastName = name;
     }
 
     private void Append(ReadOnlySpan<byte> bytes)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using QedVd.Cli.CommandLine;
 using QedVd.Cli.Options;
 using QedVd.Cli.Output;
@@ -50,9 +51,9 @@ internal sealed class MapVerb : Verb
         long[] sizes = [.. disk.Levels.Select(level => level.VirtualSizeBytes)];
         if (length > 0)
         {
-            await foreach (DiskExtent extent in disk.MapAllAsync(start, length, run.Cancellation))
+            await foreach (ReadOnlyMemory<DiskExtent> batch in disk.MapBatchesAsync(start, length, run.Cancellation))
             {
-                Add(output, extent, sizes);
+                AddAll(output, batch.Span, sizes);
             }
         }
 
@@ -60,7 +61,17 @@ internal sealed class MapVerb : Verb
         return ExitCode.Ok;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddAll(MapOutput output, ReadOnlySpan<DiskExtent> extents, long[] sizes)
+    {
+        foreach (ref readonly DiskExtent extent in extents)
+        {
+            Add(output, extent, sizes);
+        }
+    }
+
     /// <summary>A run that no level holds is the answer of the deepest level that reaches so far, as qemu-img counts it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(MapOutput output, in DiskExtent extent, long[] sizes)
     {
         MapRun run = MapRun.Of(extent);

@@ -95,38 +95,6 @@ public sealed partial class VirtualDisk
     public ValueTask<DiskExtent> MapAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default) =>
         MapCore<AsyncIo>(offset, lengthBytes, cancellationToken);
 
-    /// <summary>The runs of the range in order, neighbours of one kind in one piece of storage merged.</summary>
-    public async IAsyncEnumerable<DiskExtent> MapAllAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        CheckRange(_generation, offset, lengthBytes);
-        long end = offset + lengthBytes;
-        DiskExtent? held = null;
-        while (offset < end)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            DiskExtent next = await MapAsync(offset, end - offset, cancellationToken).ConfigureAwait(false);
-            offset = next.EndBytes;
-            if (held is not { } before)
-            {
-                held = next;
-            }
-            else if (IsContinued(before, next))
-            {
-                held = before with { LengthBytes = before.LengthBytes + next.LengthBytes };
-            }
-            else
-            {
-                yield return before;
-                held = next;
-            }
-        }
-
-        if (held is { } last)
-        {
-            yield return last;
-        }
-    }
-
     /// <summary>What the chain's memory says of a run; false when a level would have to ask its storage.</summary>
     internal bool TryMap(long offset, long lengthBytes, out Extent extent)
     {
@@ -237,12 +205,6 @@ public sealed partial class VirtualDisk
             generation.Readers.Exit();
         }
     }
-
-    private static bool IsContinued(DiskExtent before, DiskExtent next) =>
-        before.Kind == next.Kind && before.Depth == next.Depth && before.IsAllocated == next.IsAllocated
-        && (before.StorageOffset == Extent.NoOffset
-            ? next.StorageOffset == Extent.NoOffset
-            : next.StorageOffset == before.StorageOffset + before.LengthBytes);
 
     private static long TotalLength(IReadOnlyList<Memory<byte>> buffers)
     {

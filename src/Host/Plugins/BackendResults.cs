@@ -49,6 +49,26 @@ public static class BackendResults
         }
     }
 
+    /// <summary>Throws unless there are 1 to as many runs as there was room for, each as <see cref="Check(in Extent, long, IDiskImage)"/> has it, and together not longer than <paramref name="askedBytes"/>.</summary>
+    /// <param name="runs">The room that there was.</param>
+    /// <param name="count">How many runs the image says that it has filled in.</param>
+    /// <param name="askedBytes">The length that it was asked for.</param>
+    /// <param name="image">The image.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Check(ReadOnlySpan<Extent> runs, int count, long askedBytes, IDiskImage image)
+    {
+        if (count < 1 || count > runs.Length)
+        {
+            throw Fault(image, $"described {count} runs where at least one and at most {runs.Length} were asked for");
+        }
+
+        foreach (ref readonly Extent run in runs[..count])
+        {
+            Check(run, askedBytes, image);
+            askedBytes -= run.LengthBytes;
+        }
+    }
+
     /// <summary>Throws unless what an image says of itself can be true: size, limits, name, and read-only when that was asked for.</summary>
     public static void CheckImage(IDiskImage image, ImageOpenFlags askedFlags)
     {
