@@ -279,6 +279,52 @@ public sealed class PendingFileTests : IDisposable
         Assert.Equal(ImageErrorKind.AlreadyExists, Assert.Throws<ImageException>(two.Publish).Kind);
     }
 
+    [Theory, MemberData(nameof(Ways))]
+    public void Publish_WhoseFolderCannotBeMadeDurable_TakesTheNameBack(Way way)
+    {
+        using (var pending = PendingFile.Create(_folder["new"], Options(way) with { FolderSeam = Fail }))
+        {
+            Assert.Throws<ImageException>(pending.Publish);
+            Assert.False(pending.IsPublished);
+        }
+
+        Assert.Empty(Names());
+    }
+
+    [Theory, MemberData(nameof(Ways))]
+    public void Replacing_WhoseFolderCannotBeMadeDurable_BringsTheOldFileBack_WhereItCan(Way way)
+    {
+        File.WriteAllText(_folder["file"], "old");
+        bool isPublished;
+        using (var pending = PendingFile.Create(_folder["file"], Options(way) with { Overwrite = true, FolderSeam = Fail }))
+        {
+            pending.Storage.Write(0, "new"u8);
+            Assert.Throws<ImageException>(pending.Publish);
+            isPublished = pending.IsPublished;
+        }
+
+        // What every platform has cannot keep the old file; then it says that the new one is there.
+        Assert.Equal(way == Way.Portable, isPublished);
+        Assert.Equal(isPublished ? "new" : "old", Content("file"));
+        Assert.Equal(["file"], Names());
+    }
+
+    [Theory, MemberData(nameof(Ways))]
+    public void Replacing_LeavesNoSecondNameOfTheOldFile(Way way)
+    {
+        File.WriteAllText(_folder["file"], "old");
+        using (var pending = PendingFile.Create(_folder["file"], Options(way) with { Overwrite = true }))
+        {
+            pending.Storage.Write(0, "new"u8);
+            pending.Publish();
+        }
+
+        Assert.Equal("new", Content("file"));
+        Assert.Equal(["file"], Names());
+    }
+
+    private static void Fail() => throw new ImageException(ImageErrorKind.Io, "folder: injected");
+
     private static PendingFileOptions Options(Way way) => new() { UseTemporaryName = way == Way.TemporaryName, UsePortableForm = way == Way.Portable };
 
     private string Content(string name)
