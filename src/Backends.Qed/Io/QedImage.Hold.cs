@@ -27,7 +27,13 @@ internal sealed partial class QedImage
 
     private void EndHold() => Interlocked.Exchange(ref _hold, null)?.End();
 
-    /// <summary>Inside an epoch: the hold that a write meets, or null.</summary>
-    private WriteHold? HoldOn(long offset, long lengthBytes) =>
-        Volatile.Read(ref _hold) is { } hold && lengthBytes > 0 && hold.Covers(offset >> _clusterBits, (offset + (lengthBytes - 1)) >> _clusterBits) ? hold : null;
+    /// <summary>
+    /// Inside an epoch, and before the mapping is looked up: the hold there is, or null. One that is set later waits for this request; but one that has
+    /// ended before a look may have changed what was looked up before it.
+    /// </summary>
+    private WriteHold? SeeHold() => Volatile.Read(ref _hold);
+
+    /// <summary>Whether a write meets a hold.</summary>
+    private bool IsHeld(WriteHold? hold, long offset, long lengthBytes) =>
+        hold is not null && lengthBytes > 0 && hold.Covers(offset >> _clusterBits, (offset + (lengthBytes - 1)) >> _clusterBits);
 }

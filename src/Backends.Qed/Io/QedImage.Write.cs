@@ -79,8 +79,8 @@ internal sealed partial class QedImage
             try
             {
                 CheckMayWrite(offset, buffer.Length);
-                hold = HoldOn(offset, buffer.Length);
-                if (hold is null)
+                hold = SeeHold();
+                if (!IsHeld(hold, offset, buffer.Length))
                 {
                     return await WriteRunInEpochAsync<TIo>(offset, buffer, flags, cancellationToken).ConfigureAwait(false);
                 }
@@ -90,7 +90,7 @@ internal sealed partial class QedImage
                 _epochs.Exit(slot);
             }
 
-            await TIo.WaitAsync(hold.Ended, cancellationToken).ConfigureAwait(false);
+            await TIo.WaitAsync(hold!.Ended, cancellationToken).ConfigureAwait(false);
         }
     }
 

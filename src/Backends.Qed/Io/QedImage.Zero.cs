@@ -27,7 +27,7 @@ internal sealed partial class QedImage
         while (done < lengthBytes)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            WriteHold? hold = null;
+            WriteHold? hold;
             int slot = _epochs.Enter();
             try
             {
@@ -38,10 +38,11 @@ internal sealed partial class QedImage
                 }
 
                 CheckMayWrite(offset, lengthBytes);
+                hold = SeeHold();
                 MapRun run = await _map.LookupAsync<TIo>(offset + done, lengthBytes - done, cancellationToken).ConfigureAwait(false);
-                hold = HoldOn(offset + done, run.LengthBytes);
-                if (hold is null)
+                if (!IsHeld(hold, offset + done, run.LengthBytes))
                 {
+                    hold = null;
                     (long handled, bool isFree) = await ZeroRunAsync<TIo>(offset + done, run, flags, isDiscard, isFirst: done == 0, cancellationToken).ConfigureAwait(false);
                     if (isFree)
                     {
