@@ -15,6 +15,8 @@ public sealed class DemoTests : IDisposable
 
         Assert.DoesNotContain("NOT OK", run.Output, StringComparison.Ordinal);
         Assert.Contains("3 levels", run.Output, StringComparison.Ordinal);
+        Assert.Contains("found 3 leaks, repaired 3;", run.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: compacted in place: the file had 4.62 MiB and has 640 KiB;", run.Output, StringComparison.Ordinal);
         Assert.Contains("unchanged, same length, time and SHA-256", run.Output, StringComparison.Ordinal);
         Assert.Empty(_cli.Files);
     }

@@ -153,6 +153,12 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
             good &= await CheckAsync(level);
         }
 
+        good &= await new DemoUpkeep(run.Host, teller, _cancellation).TellAsync(top, options);
+        await using (VirtualDisk disk = await run.Host.OpenDiskAsync(top, options with { ReadOnly = true }, _cancellation))
+        {
+            good &= Verify(disk, model, plan);
+        }
+
         return good;
     }
 

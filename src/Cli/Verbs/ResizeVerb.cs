@@ -16,6 +16,7 @@ internal sealed class ResizeVerb : Verb
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _size;
+    private bool _isShrink;
 
     public ResizeVerb()
         : base("resize")
@@ -41,7 +42,9 @@ internal sealed class ResizeVerb : Verb
         and after growing.
         """;
 
-    public override string StoppedText => "interrupted; the image is sound and has its old size, or already the new one. When shrinking, data beyond the new end may be gone.";
+    public override string StoppedText => _isShrink
+        ? "interrupted; the image is sound, and what lies inside the new size is untouched; what lies beyond may be gone already. Run it again to finish."
+        : "interrupted; the image is sound, and nothing in it has changed unless it has the new size already.";
 
     // -1G is a size here.
     public override bool IsOperand(string word) => word.Length > 1 && word[0] == '-' && char.IsAsciiDigit(word[1]);
@@ -60,7 +63,8 @@ internal sealed class ResizeVerb : Verb
         long before = disk.LengthBytes;
         long after = change.Of(before, file);
         bool mayShrink = run.Has(_shrink);
-        if (after < before && !mayShrink)
+        _isShrink = after < before;
+        if (_isShrink && !mayShrink)
         {
             throw new CliException($"{file}: {after} bytes are less than the disk has ({before}): what lies beyond would be lost. If that is meant, give --shrink.");
         }
