@@ -5,7 +5,7 @@ internal sealed partial class QedImage
 {
     /// <summary>
     /// Replaces the header in the storage, in one sector, and waits until that is durable. What the new one refers to is durable already. On failure the
-    /// old one stands, or, where not even that is known, nothing more is written to this image.
+    /// old one counts; the storage may have either until the next commit has written it again.
     /// </summary>
     private async ValueTask<QedHeader> ReplaceHeaderAsync(Func<QedHeader, QedHeader> change)
     {
@@ -13,15 +13,15 @@ internal sealed partial class QedImage
         await _headerGate.EnterAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
         try
         {
-            QedHeader before = _header;
-            QedHeader after = change(before);
+            QedHeader after = change(_header);
             try
             {
                 await QedHeaderFile.WriteAsync<AsyncIo>(_storage, after, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (ImageException exception)
+            catch
             {
-                await TakeHeaderBackAsync(before, exception).ConfigureAwait(false);
+                _isChanged = true;
+                _writer.RestoreHeader(() => Header, _headerGate);
                 throw;
             }
 
@@ -36,19 +36,6 @@ internal sealed partial class QedImage
         finally
         {
             _headerGate.Exit();
-        }
-    }
-
-    /// <summary>A sector whose write failed may hold the one or the other.</summary>
-    private async ValueTask TakeHeaderBackAsync(QedHeader before, ImageException cause)
-    {
-        try
-        {
-            await QedHeaderFile.WriteAsync<AsyncIo>(_storage, before, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (ImageException)
-        {
-            _writer.Fence(cause);
         }
     }
 }

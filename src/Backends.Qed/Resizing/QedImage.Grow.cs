@@ -43,10 +43,19 @@ internal sealed partial class QedImage
                 int direct = FirstDirectTable(tables.Part);
                 await ClearLinksAsync(tables.Part.FirstTable, direct, CancellationToken.None).ConfigureAwait(false);
                 await tables.Entries.SetAsync(Header.L1TableOffset, direct, tables.Part.EndTable, QedEntry.Unallocated, CancellationToken.None).ConfigureAwait(false);
-                await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
             }
 
-            tables.GiveBack();
+            // Also where nothing was linked: the old header has to be there for certain before another use of what the new one would name.
+            await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            await HoldAsync<AsyncIo>(WriteHold.OfEverything(), CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                tables.GiveBack(Header.Geometry);
+            }
+            finally
+            {
+                EndHold();
+            }
         }
         catch (ImageException)
         {
@@ -97,6 +106,7 @@ internal sealed partial class QedImage
         tables.Named += await tables.Entries.SetAsync(
             header.L1TableOffset, Math.Max(direct, part.MarkEndTable), part.EndTable, QedEntry.Unallocated, cancellationToken).ConfigureAwait(false);
 
+        cancellationToken.ThrowIfCancellationRequested();
         await HoldAsync<AsyncIo>(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
         try
         {

@@ -31,6 +31,7 @@ internal sealed partial class QedImage
             }
 
             await MarkInNewTablesAsync(after, relocation, tables, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
             await HoldAsync<AsyncIo>(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
             try
             {

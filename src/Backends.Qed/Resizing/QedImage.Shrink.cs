@@ -27,6 +27,8 @@ internal sealed partial class QedImage
             await _writer.CommitAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
             await UnlinkAsync(firstGone, progress, cancellationToken).ConfigureAwait(false);
 
+            cancellationToken.ThrowIfCancellationRequested();
+
             // This hold takes the other's place before that one ends.
             await HoldAsync<AsyncIo>(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
             await ZeroSlackAsync(sizeBytes).ConfigureAwait(false);

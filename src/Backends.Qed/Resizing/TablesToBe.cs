@@ -104,12 +104,19 @@ internal sealed class TablesToBe(IImageStorage storage, ClusterAllocator allocat
         _made.Clear();
     }
 
-    /// <summary>Gives back what was made, to be used for other things. Nothing durable refers to it.</summary>
-    public void GiveBack()
+    /// <summary>
+    /// Gives back what was made, to be used for other things, the end of the file for new tables too. Nothing durable refers to it; no request is under way
+    /// that allocates.
+    /// </summary>
+    public void GiveBack(QedGeometry geometry)
     {
-        foreach (Reservation made in _made)
+        for (int i = _made.Count - 1; i >= 0; i--)
         {
-            allocator.GiveBack(made with { IsFresh = false });
+            Reservation made = _made[i];
+            if (!allocator.TryLowerEnd(made.Offset + (made.Clusters * geometry.ClusterBytes), made.Offset))
+            {
+                allocator.GiveBack(made with { IsFresh = false });
+            }
         }
 
         _made.Clear();

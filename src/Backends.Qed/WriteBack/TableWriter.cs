@@ -15,8 +15,9 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     private CommitTurn? _current;
     private CommitTurn? _next;
     private ImageException? _fence;
+    private UnknownHeader? _unknownHeader;
 
-    /// <summary>Whether nothing more may be written: the file was found cut by somebody else, or it is not known what it holds.</summary>
+    /// <summary>Whether the file was found cut by somebody else: nothing more may be written to it.</summary>
     public bool IsFenced => Volatile.Read(ref _fence) is not null;
 
     /// <summary>Throws when <see cref="IsFenced"/>.</summary>
@@ -24,12 +25,14 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     {
         if (Volatile.Read(ref _fence) is { } fence)
         {
-            throw new ImageException(ImageErrorKind.Fenced, $"{storage.Name}: {operation}: nothing more is written, because of what happened before: {fence.Message}", storage.Name, operation, offset, fence);
+            throw new ImageException(ImageErrorKind.Fenced, $"{storage.Name}: {operation}: nothing more is written, because the file was cut by someone else while it was open.", storage.Name, operation, offset, fence);
         }
     }
 
-    /// <summary>Sees to it that nothing is written any more, because what the storage has is not known.</summary>
-    public void Fence(ImageException cause) => Interlocked.CompareExchange(ref _fence, cause, null);
+    /// <summary>
+    /// The header could not be replaced, and the storage may have either: the next commit writes the one that counts, first of all, and fails if it cannot.
+    /// </summary>
+    public void RestoreHeader(Func<QedHeader> current, IoGate gate) => Volatile.Write(ref _unknownHeader, new UnknownHeader(current, gate));
 
     /// <summary>Throws when the file is shorter than what this image has in it, and sees to it that nothing is written any more.</summary>
     public void ThrowIfCut()
@@ -184,6 +187,7 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
         where TIo : struct, IIoMode
     {
         ThrowIfFenced("flush");
+        await SettleHeaderAsync<TIo>().ConfigureAwait(false);
         long durable = allocator.DurableLengthBytes;
         if (dirty.Count > 0)
         {
@@ -192,6 +196,26 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
         }
 
         await BarrierAsync<TIo>().ConfigureAwait(false);
+    }
+
+    private async ValueTask SettleHeaderAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        if (Volatile.Read(ref _unknownHeader) is not { } unknown)
+        {
+            return;
+        }
+
+        await unknown.Gate.EnterAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await QedHeaderFile.WriteAsync<TIo>(storage, unknown.Current(), CancellationToken.None).ConfigureAwait(false);
+            Interlocked.CompareExchange(ref _unknownHeader, null, unknown);
+        }
+        finally
+        {
+            unknown.Gate.Exit();
+        }
     }
 
     /// <summary>Takes the whole set; true when it needs both barriers.</summary>
@@ -276,4 +300,6 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
     }
 
     private long NeededBytes() => Math.Min(allocator.AllocatedEnd, allocator.LengthBytes);
+
+    private sealed record UnknownHeader(Func<QedHeader> Current, IoGate Gate);
 }
