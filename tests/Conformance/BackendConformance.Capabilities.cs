@@ -57,10 +57,19 @@ public abstract partial class BackendConformance
             await image.SetParentAsync(new ParentReference("other parent", ParentReference.Raw));
         }
 
-        await using IDiskImage again = Open(file);
-        Assert.Equal(("other parent", true), (again.Parent?.Name, again.Parent?.IsRaw));
-        await again.SetParentAsync(null);
-        Assert.Null(again.Parent);
+        await using (IDiskImage again = Open(file))
+        {
+            Assert.Equal(("other parent", true), (again.Parent?.Name, again.Parent?.IsRaw));
+            await again.SetParentAsync(new ParentReference("short"));
+            Assert.Equal(("short", false), (again.Parent?.Name, again.Parent?.IsRaw));
+            Assert.True(again.Flags.HasFlag(ImageFlags.Differencing));
+            await again.SetParentAsync(null);
+            Assert.Null(again.Parent);
+            Assert.False(again.Flags.HasFlag(ImageFlags.Differencing));
+        }
+
+        await using IDiskImage last = Open(file);
+        Assert.Null(last.Parent);
     }
 
     [Fact]
@@ -93,9 +102,10 @@ public abstract partial class BackendConformance
     }
 
     [Fact]
-    public async Task Shrink_Claimed_CutsOnlyWhenItMay()
+    public async Task Shrink_Claimed_CutsOnlyWhenItMay_AndShowsZerosWhenItGrowsAgain()
     {
-        await using IDiskImage image = Open(NewFile());
+        SimulatedFile file = NewFile();
+        await using IDiskImage image = Open(file);
         long old = image.VirtualSizeBytes;
         long size = old / 2 / 4096 * 4096;
         if (!image.Capabilities.HasFlag(ImageCapabilities.Shrink))
@@ -104,11 +114,34 @@ public abstract partial class BackendConformance
             return;
         }
 
+        byte[] data = Pattern(1, old);
+        if (CanWrite)
+        {
+            await Disk(image).WriteAsync(0, data);
+        }
+        else
+        {
+            Array.Clear(data);
+        }
+
         await RefusalAsync(() => image.ResizeAsync(size, mayShrink: false));
         Assert.Equal(old, image.VirtualSizeBytes);
         await image.ResizeAsync(size, mayShrink: true);
         Assert.Equal(size, image.VirtualSizeBytes);
+        Assert.Equal(size, image.Regions.Sum(region => region.LengthBytes));
         Assert.Throws<ArgumentOutOfRangeException>(() => image.Read(size, new byte[image.Limits.AlignmentBytes]));
+        AssertSame(data.AsMemory(0, (int)size), await Disk(image).ReadAllAsync(), "after shrinking");
+        await image.CloseAsync();
+
+        await using IDiskImage again = Open(file);
+        Assert.Equal(size, again.VirtualSizeBytes);
+        AssertSame(data.AsMemory(0, (int)size), await Disk(again).ReadAllAsync(), "after reopening");
+        if (again.Capabilities.HasFlag(ImageCapabilities.Grow))
+        {
+            await again.ResizeAsync(old, mayShrink: false);
+            Array.Clear(data, (int)size, data.Length - (int)size);
+            AssertSame(data, await Disk(again).ReadAllAsync(), "after growing again");
+        }
     }
 
     [Fact]

@@ -84,7 +84,7 @@ internal sealed partial class QedImage
                 return false;
             }
 
-            await _allocator.TrimAsync<AsyncIo>().ConfigureAwait(false);
+            await _writer.TrimAsync<AsyncIo>().ConfigureAwait(false);
             return true;
         }
         finally
