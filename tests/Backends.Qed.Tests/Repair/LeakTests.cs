@@ -8,7 +8,6 @@ namespace QedVd.Backends.Qed.Tests.Repair;
 public sealed class LeakTests
 {
     private const int Cluster = 4096;
-    private const long BytesPerL2 = 1024L * Cluster;
 
     [Fact]
     public async Task LeaksAtTheEnd_AndAPartialTail_AreCutOff()
@@ -44,12 +43,28 @@ public sealed class LeakTests
     [Fact]
     public async Task LeaksInTheMiddle_AreFilledWithTables_OutOfWhichDataMovesFirst()
     {
-        ImageBytes image = TwoTables().SetClusters(14);
-        image.SetL1(0, image.At(12)).SetL2(12, 3, image.At(11)).SetL2(12, 0, image.At(5)).SetL2(12, 1, image.At(6));
-        Fill(image, 5, 6, 11);
+        // Leaks: 3, 5, 7. The table goes where the data of 4 or 6 is.
+        ImageBytes image = TableForAWindowWithData();
 
-        // Leaks: 3, 4, 7 to 10.
-        await Reclaim(image, leaks: 6, clusters: 8);
+        await Reclaim(image, leaks: 3, clusters: 7);
+    }
+
+    [Fact]
+    public void TableThatTakesThePlaceOfData_IsWrittenWhenThatDataIsNamedElsewhereForSure()
+    {
+        ImageBytes image = TableForAWindowWithData();
+        SimulatedFile file = image.File.Copy();
+
+        Repairs.Run(file, RepairMode.Leaks);
+
+        int states = 0;
+        foreach (CrashState state in CrashStates.OfPowerLoss(file, new PowerLossOptions { ExhaustiveUnits = 5, Samples = 100 }))
+        {
+            DiskView.Of(image.File).AssertKeptBy(DiskView.Of(state.File), () => state.Description);
+            states++;
+        }
+
+        Assert.True(states > 50);
     }
 
     [Fact]
@@ -144,7 +159,13 @@ public sealed class LeakTests
         Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("cannot be read", StringComparison.Ordinal));
     }
 
-    private static ImageBytes TwoTables() => new(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 });
+    private static ImageBytes TableForAWindowWithData()
+    {
+        ImageBytes image = new ImageBytes().SetClusters(10);
+        Fill(image, 4, 6);
+        image.SetL1(0, image.At(8));
+        return image.SetL2(8, 0, image.At(4)).SetL2(8, 1, image.At(6));
+    }
 
     private static void Fill(ImageBytes image, params long[] clusters)
     {

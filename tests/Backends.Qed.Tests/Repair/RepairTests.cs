@@ -219,7 +219,7 @@ public sealed class RepairTests
     }
 
     [Fact]
-    public void TableThatCannotBeRead_IsLeftAlone_AndTheMarkStays_AndTheRestIsMended()
+    public void TableThatCannotBeRead_IsLeftAlone_AndTheMarkStays_AndNothingGrowsUntilItCanBeRead()
     {
         ImageBytes image = Usual(new HeaderBytes { Features = 2, ImageSize = (ulong)BytesPerL2 * 2 });
         image.SetClusters(11).SetL1(1, image.At(8)).SetL2(8, 0, image.At(10)).SetL2(8, 1, image.At(5)).SetL2(3, 50, 4711).SetL2(3, 51, 6 * Cluster);
@@ -228,10 +228,11 @@ public sealed class RepairTests
 
         CheckReport report = Repairs.Run(image.File);
 
-        Assert.Equal((true, 1L, 0L), (report.NeedsCheck, report.CheckErrors, report.Corruptions));
+        Assert.Equal((true, 1L, 1L), (report.NeedsCheck, report.CheckErrors, report.Corruptions));
         Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("L1 entry 1", StringComparison.Ordinal));
         Assert.Equal(before, Convert.ToHexString(image.File.ReadBytes(8 * Cluster, 3 * Cluster)));
-        Assert.NotEqual(6UL * Cluster, Entry(image, 3, 51));
+        Assert.Equal((0UL, 6UL * Cluster), (Entry(image, 3, 50), Entry(image, 3, 51)));
+        Assert.Equal(11L * Cluster, image.File.LengthBytes);
         image.File.ClearFaults();
         Assert.True(Repairs.Run(image.File).IsClean);
     }
@@ -247,6 +248,38 @@ public sealed class RepairTests
         Assert.Equal((true, 1L, 1L), (report.NeedsCheck, report.Corruptions, report.CorruptionsFixed));
         Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("24576", StringComparison.Ordinal));
         Assert.Equal(6UL * Cluster, Entry(image, 3, 20));
+    }
+
+    [Fact]
+    public void TableCopiedApart_WithDataThatCannotBeRead_NamesThatDataStill()
+    {
+        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 3 * Cluster);
+        DiskView before = DiskView.Of(image.File);
+        image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < 7 * Cluster && offset + length > 6 * Cluster });
+
+        CheckReport report = Repairs.Run(image.File);
+
+        Assert.Equal(1, report.Corruptions);
+        before.AssertKeptBy(DiskView.Of(image.File), () => Repairs.Show(report));
+        image.File.ClearFaults();
+        Assert.True(Repairs.Run(image.File).IsClean);
+        before.AssertKeptBy(DiskView.Of(image.File), () => Repairs.Show(report));
+    }
+
+    [Fact]
+    public void L1EntryBehindTheEnd_NeverComesToLeadToCopies()
+    {
+        // Were the copies of 5 and 6 taken for a table, their first entries would lead to cluster 7.
+        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 8 * Cluster).SetL2(3, 20, 5 * Cluster).SetL2(3, 21, 6 * Cluster);
+        image.SetL2(5, 0, 7 * Cluster).SetL2(6, 0, 7 * Cluster);
+        SimulatedFile file = image.File.Copy();
+
+        Repairs.Run(file);
+
+        foreach (CrashState state in CrashStates.OfPowerLoss(file, new PowerLossOptions { ExhaustiveUnits = 5, Samples = 50 }))
+        {
+            DiskView.Of(image.File).AssertKeptBy(DiskView.Of(state.File), () => state.Description, isMended: false);
+        }
     }
 
     [Fact]

@@ -54,11 +54,11 @@ internal sealed class L2Mender : ITableVisitor
         const string Phase = "mending tables";
         await scan.VisitL1Async<TIo>(new StayingTables(this), cancellationToken).ConfigureAwait(false);
 
-        // What cannot be read in whole keeps what it names. Tables that move come before those that stay, which they may overlap: they must be read as they were.
-        await scan.VisitL2Async<TIo>((index, value) => IsLinked(index, value) && _survey.IsUnreadable(index), this, Phase, cancellationToken).ConfigureAwait(false);
+        // What is left alone keeps what it names. Tables that move come before those that stay, which they may overlap: they must be read as they were.
+        await scan.VisitL2Async<TIo>((index, value) => IsLinked(index, value) && _survey.IsLeftAlone(index), this, Phase, cancellationToken).ConfigureAwait(false);
         await scan.VisitL2Async<TIo>((index, value) => IsLinked(index, value) && _survey.IsMoved(index), this, Phase, cancellationToken).ConfigureAwait(false);
         await _batch.FlushAsync<TIo>(cancellationToken).ConfigureAwait(false);
-        await scan.VisitL2Async<TIo>((index, value) => IsLinked(index, value) && !_survey.IsUnreadable(index) && !_survey.IsMoved(index), this, Phase, cancellationToken).ConfigureAwait(false);
+        await scan.VisitL2Async<TIo>((index, value) => IsLinked(index, value) && !_survey.IsLeftAlone(index) && !_survey.IsMoved(index), this, Phase, cancellationToken).ConfigureAwait(false);
         await _batch.FlushAsync<TIo>(cancellationToken).ConfigureAwait(false);
     }
 
@@ -155,7 +155,7 @@ internal sealed class L2Mender : ITableVisitor
 
     private void Judge(int index, ulong value)
     {
-        bool isReadOnly = _survey.IsUnreadable(_l1Index);
+        bool isReadOnly = _survey.IsLeftAlone(_l1Index);
         QedReferenceProblem problem = _rules.CheckCluster(value);
         if (problem != QedReferenceProblem.None)
         {
@@ -195,6 +195,16 @@ internal sealed class L2Mender : ITableVisitor
 
     private void CopyApart(int index, long cluster, long offset, long length)
     {
+        if (!_survey.MayGrow)
+        {
+            if (_log.IsListening)
+            {
+                _log.LeaveAlone($"{NameOf(index)} names the cluster at {cluster << _geometry.ClusterBits}, which another entry names too: not copied apart while a table cannot be read");
+            }
+
+            return;
+        }
+
         long copy = _supply.Take(1);
         if (_isMoved)
         {

@@ -23,6 +23,7 @@ internal sealed class RepairSurvey : ITableVisitor
     private readonly ClusterBitmap _moved;
     private readonly ClusterBitmap _unreadable;
     private readonly ClusterBitmap _dropped;
+    private long _newClusters;
     private int _l1Index;
 
     public RepairSurvey(QedHeader header, long fileLengthBytes, ClusterSupply supply)
@@ -45,8 +46,13 @@ internal sealed class RepairSurvey : ITableVisitor
     /// <summary>Whether L1 could be read.</summary>
     public bool IsL1Readable { get; private set; } = true;
 
+    /// <summary>
+    /// Whether the file may grow. Not while a table cannot be read: an entry in it may name a place behind the end, and would come to lead to the data of another.
+    /// </summary>
+    public bool MayGrow => _unreadable.SetCount == 0;
+
     /// <summary>Clusters that copies will need.</summary>
-    public long NewClusters { get; private set; }
+    public long NewClusters => MayGrow ? _newClusters : 0;
 
     /// <summary>Whether an L1 entry describes a part of the disk.</summary>
     public bool IsInUse(int l1Index) => l1Index < _usedL1Entries;
@@ -58,10 +64,10 @@ internal sealed class RepairSurvey : ITableVisitor
     public bool IsDropped(int l1Index) => _dropped.Contains(l1Index);
 
     /// <summary>Whether the table of an L1 entry is copied to a new place.</summary>
-    public bool IsMoved(int l1Index) => _moved.Contains(l1Index) && !_unreadable.Contains(l1Index);
+    public bool IsMoved(int l1Index) => MayGrow && _moved.Contains(l1Index);
 
-    /// <summary>Whether the table of an L1 entry cannot be read in whole and is left alone.</summary>
-    public bool IsUnreadable(int l1Index) => _unreadable.Contains(l1Index);
+    /// <summary>Whether the table of an L1 entry is left as it is: it cannot be read in whole, or would have to be copied and cannot be.</summary>
+    public bool IsLeftAlone(int l1Index) => !MayGrow && (_unreadable.Contains(l1Index) || _moved.Contains(l1Index));
 
     /// <summary>Whether data entries name a cluster of a table that describes a part of the disk: one of the two was overwritten.</summary>
     public bool IsDoubtful(long cluster) => _doubtful.Contains(cluster);
@@ -105,7 +111,7 @@ internal sealed class RepairSurvey : ITableVisitor
                 long cluster = (long)(value >> _geometry.ClusterBits);
                 if (!_referenced.TrySet(cluster))
                 {
-                    NewClusters++;
+                    _newClusters++;
                 }
 
                 if (_tables.Contains(cluster))
@@ -181,7 +187,7 @@ internal sealed class RepairSurvey : ITableVisitor
 
         if (IsMoved(index))
         {
-            NewClusters += _geometry.TableClusters;
+            _newClusters += _geometry.TableClusters;
         }
     }
 
