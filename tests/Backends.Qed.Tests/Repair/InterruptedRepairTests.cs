@@ -80,6 +80,12 @@ public sealed class InterruptedRepairTests(ITestOutputHelper output)
                     continue;
                 }
 
+                // A table that cannot be read may name another table as data: that is not known then, and invalid entries are cleared there.
+                if (kind == StorageOperationKind.Read && Engine.Images.Check(image.File).Findings.Any(finding => finding.Message.Contains("inside an L2 table", StringComparison.Ordinal)))
+                {
+                    continue;
+                }
+
                 for (int nth = 1; ; nth++)
                 {
                     SimulatedFile file = image.File.Copy();
