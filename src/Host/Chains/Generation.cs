@@ -79,6 +79,9 @@ internal sealed class Generation
     /// <summary>The same levels, with the top in another place.</summary>
     public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], lengthBytes: null, _isParentRenamed);
 
+    /// <summary>The same levels under a new top.</summary>
+    public Generation Under(Level overlay) => new([overlay, .. Levels], lengthBytes: null, _isParentRenamed);
+
     /// <summary>The same levels under a top that names another parent.</summary>
     public Generation WithRenamedParent() => new(Levels, lengthBytes: null, isParentRenamed: true);
 

@@ -88,7 +88,7 @@ public sealed partial class VirtualDisk
     private async ValueTask PutOnTopAsync(Level overlay, CancellationToken cancellationToken)
     {
         Generation old = _generation;
-        var next = new Generation([overlay, .. old.Levels]);
+        var next = old.Under(overlay);
         await overlay.Image.SetBeneathAsync(next.BeneathOf(0), cancellationToken).ConfigureAwait(false);
 
         Task drained = old.Writers.CloseAsync();

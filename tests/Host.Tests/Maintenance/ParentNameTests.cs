@@ -75,6 +75,26 @@ public sealed class ParentNameTests : IDisposable
     }
 
     [Fact]
+    public async Task LiveDisk_ThatIsPutUnderAnOverlayAfterwards_StoresInIt_WhatEqualsTheOldParent()
+    {
+        _test.Create("old", value: 7);
+        _test.Create("new", value: 9);
+        _test.Create("top", parent: "old", parentFormat: "testblocks");
+        using (VirtualDisk disk = _test.Open("top"))
+        {
+            await disk.SetParentNameAsync(_test["new"], cancellationToken: TestContext.Current.CancellationToken);
+            await disk.SnapshotAsync(_test["over"], cancellationToken: TestContext.Current.CancellationToken);
+            byte[] sevens = new byte[Block];
+            sevens.AsSpan().Fill(7);
+            disk.Write(Block, sevens);
+            disk.Close();
+        }
+
+        Assert.Equal(9, _test.At("over", 0));
+        Assert.Equal(7, _test.At("over", Block));
+    }
+
+    [Fact]
     public async Task LiveDisk_WithoutAParent_GetsOne_AndZerosThatAreWrittenStay()
     {
         _test.Create("new", value: 9);
