@@ -147,11 +147,7 @@ public sealed class CompactTests
         await read.Reached;
         Task waiting = disk.ResizeAsync(65 * Block).AsTask();
         Task closing = asynchronous ? disk.CloseAsync().AsTask() : Task.Run(disk.Close, TestContext.Current.CancellationToken);
-        while (!disk.IsClosing)
-        {
-            await Task.Yield();
-        }
-
+        await Waiting.UntilAsync(() => disk.IsClosing);
         Assert.False(closing.IsCompleted);
         read.Release();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => compacting);

@@ -99,7 +99,7 @@ public sealed class ResizeTests
         await read.Reached;
 
         Task shrinking = disk.ResizeAsync(4 * Block, mayShrink: true).AsTask();
-        await WaitUntilAsync(() => disk.LengthBytes == 4 * Block);
+        await Waiting.UntilAsync(() => disk.LengthBytes == 4 * Block);
         Assert.Throws<ArgumentOutOfRangeException>(() => disk.Read(4 * Block, new byte[1]));
         Assert.Throws<ArgumentOutOfRangeException>(() => disk.Write((4 * Block) - 1, new byte[2]));
         disk.Write((4 * Block) - 1, [9]);
@@ -186,14 +186,6 @@ public sealed class ResizeTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => resizing);
         Assert.Equal(8 * Block, disk.LengthBytes);
         Assert.DoesNotContain(TestDisks.ReadAll(disk), value => value != 7);
-    }
-
-    private static async Task WaitUntilAsync(Func<bool> condition)
-    {
-        while (!condition())
-        {
-            await Task.Yield();
-        }
     }
 
     /// <summary>Grows, and tells itself that nothing lies beneath.</summary>
