@@ -17,7 +17,7 @@ public sealed class QedBackend : ImageBackendBase
         DisplayName = "QEMU Enhanced Disk",
         Capabilities = ImageCapabilities.Write | ImageCapabilities.CreateDynamic | ImageCapabilities.Differencing | ImageCapabilities.Asynchronous
             | ImageCapabilities.File | ImageCapabilities.Options | ImageCapabilities.Discard | ImageCapabilities.WriteZeroes
-            | ImageCapabilities.Check | ImageCapabilities.Repair | ImageCapabilities.Compact | ImageCapabilities.SetOpenFlags | ImageCapabilities.SetParent | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Preferred,
+            | ImageCapabilities.Check | ImageCapabilities.Repair | ImageCapabilities.Compact | ImageCapabilities.SetOpenFlags | ImageCapabilities.SetParent | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Traverse | ImageCapabilities.Preferred,
         FileExtensions = [".qed"],
         Options = QedOptions.Descriptors,
         ProbeBytes = QedHeader.SizeBytes,

@@ -162,7 +162,7 @@ public abstract partial class BackendConformance
     }
 
     [Fact]
-    public async Task Traverse_Claimed_StaysInsideTheStorage()
+    public async Task Traverse_Claimed_TellsPiecesInsideTheStorage_WithoutOverlap_AndDataWhereMapHasIt()
     {
         await using IDiskImage image = Open(await NewFileWithDataAsync());
         if (!image.Capabilities.HasFlag(ImageCapabilities.Traverse))
@@ -171,16 +171,42 @@ public abstract partial class BackendConformance
             return;
         }
 
-        image.Flush();
-        long length = image.GetFileSize().LengthBytes;
-        long data = 0;
+        // Not flushed: traversing sees what was acknowledged.
+        List<MetadataChunk> chunks = [];
         await foreach (MetadataChunk chunk in image.TraverseAsync())
         {
-            Assert.True(chunk.StorageOffset >= 0 && chunk.LengthBytes > 0 && chunk.StorageOffset + chunk.LengthBytes <= length, $"{chunk} in {length} bytes");
-            data += chunk.Kind == MetadataChunkKind.Data ? chunk.LengthBytes : 0;
+            chunks.Add(chunk);
         }
 
+        long length = image.GetFileSize().LengthBytes;
+        Assert.All(chunks, chunk => Assert.True(chunk.StorageOffset >= 0 && chunk.LengthBytes > 0 && chunk.StorageOffset + chunk.LengthBytes <= length, $"{chunk} in {length} bytes"));
+        MetadataChunk[] sorted = [.. chunks.OrderBy(chunk => chunk.StorageOffset)];
+        Assert.All(sorted.Zip(sorted.Skip(1)), pair => Assert.True(pair.First.StorageOffset + pair.First.LengthBytes <= pair.Second.StorageOffset, $"{pair.First} and {pair.Second} overlap"));
+        await AssertDataIsWhereMapSaysAsync(image, [.. chunks.Where(chunk => chunk.Kind == MetadataChunkKind.Data)]);
+        long data = chunks.Count(chunk => chunk.Kind == MetadataChunkKind.Data);
         Assert.Equal(CanWrite, data > 0);
+    }
+
+    private static async Task AssertDataIsWhereMapSaysAsync(IDiskImage image, MetadataChunk[] data)
+    {
+        for (long offset = 0; offset < image.VirtualSizeBytes;)
+        {
+            Extent extent = await image.MapAsync(offset, image.VirtualSizeBytes - offset);
+            for (long at = 0; extent is { Kind: ExtentKind.Data, StorageOffset: >= 0 } && at < extent.LengthBytes;)
+            {
+                MetadataChunk? found = data.Cast<MetadataChunk?>().FirstOrDefault(
+                    chunk => chunk is { } c && c.DiskOffset <= offset + at && offset + at < c.DiskOffset + c.LengthBytes && c.DiskOffset - c.StorageOffset == offset - extent.StorageOffset);
+                Assert.True(found is not null, $"{extent} at {offset} is in no piece from its byte {at} on");
+                at = found.Value.DiskOffset + found.Value.LengthBytes - offset;
+            }
+
+            if (!extent.IsAllocated)
+            {
+                Assert.DoesNotContain(data, chunk => chunk.DiskOffset >= 0 && chunk.DiskOffset < offset + extent.LengthBytes && chunk.DiskOffset + chunk.LengthBytes > offset);
+            }
+
+            offset += extent.LengthBytes;
+        }
     }
 
     [Fact]

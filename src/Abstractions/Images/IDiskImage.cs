@@ -204,7 +204,12 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     ValueTask CompactAsync(CompactOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
         throw ImageException.NotSupported("compacting", Name);
 
-    /// <summary>Every piece of the storage that the image uses, streamed, tables before what they refer to.</summary>
+    /// <summary>Every piece of the storage that the image uses, streamed, tables before what they refer to; data that is one piece in both places as one.</summary>
+    /// <remarks>
+    /// Flushes first where the image is written to; memory does not grow with the image. Each piece was right at the instant when its table was read: of an
+    /// image that is being written meanwhile, the pieces need not be those of one instant. Entries that name no possible place are left out, and of a
+    /// damaged image pieces may overlap: <see cref="IImageBackend.CheckAsync"/> tells. A table that cannot be read ends it with <see cref="ImageException"/>.
+    /// </remarks>
     IAsyncEnumerable<MetadataChunk> TraverseAsync(CancellationToken cancellationToken = default) =>
         throw ImageException.NotSupported("traversing the metadata", Name);
 

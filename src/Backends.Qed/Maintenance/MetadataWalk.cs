@@ -70,6 +70,9 @@ internal sealed class MetadataWalk
         _l2.Rewind(firstIndex);
     }
 
+    /// <summary>Goes on in the same table at another place.</summary>
+    public void MoveTable(long tableOffset) => TableOffset = tableOffset;
+
     /// <summary>Reads the next entries of the current table that may be other than 0; false at its end.</summary>
     /// <exception cref="ImageException">A part of the table could not be read; the call may be repeated and goes on behind it.</exception>
     public ValueTask<bool> NextEntriesAsync<TIo>(CancellationToken cancellationToken)

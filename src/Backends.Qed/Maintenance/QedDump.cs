@@ -1,14 +1,21 @@
 namespace QedVd.Backends.Qed;
 
-/// <summary>Header, features and L1 of an image as text for people. What came from the image is escaped.</summary>
+/// <summary>
+/// Header, features, tables and allocation of an image as text for people. What came from the image is escaped. Streams: what it holds and what it
+/// prints do not grow with the image.
+/// </summary>
 internal static class QedDump
 {
-    /// <summary>Writes all that stands in the storage. Reads L1, with the calling thread.</summary>
+    /// <summary>Of more tables than this, only the sum is told.</summary>
+    private const int MaxTables = 256;
+
+    /// <summary>Writes all that stands in the storage. Reads all tables, with the calling thread.</summary>
     public static void Write(TextWriter output, IImageStorage storage, QedHeader header, ParentReference? parent)
     {
         long fileLengthBytes = storage.GetLength();
         WriteHeader(output, storage.Name, header, parent, fileLengthBytes);
         WriteL1(output, storage, header, fileLengthBytes);
+        WriteL2(output, storage, header, fileLengthBytes);
     }
 
     private static void WriteHeader(TextWriter output, string name, QedHeader header, ParentReference? parent, long fileLengthBytes)
@@ -55,6 +62,81 @@ internal static class QedDump
         {
             output.WriteLine("L1               could not be read in whole");
         }
+    }
+
+    private static void WriteL2(TextWriter output, IImageStorage storage, QedHeader header, long fileLengthBytes)
+    {
+        QedGeometry geometry = header.Geometry;
+        QedReferenceRules rules = new(header, fileLengthBytes);
+        MetadataWalk walk = new(storage, header);
+        StorageHoles holes = new(storage, rememberHoles: true);
+        EntryCounts sum = new();
+        long tables = 0;
+        long failed = 0;
+        long tablesEnd = header.L1TableEnd;
+        SyncIo.Complete(L1Stream.VisitAsync<SyncIo>(
+            walk,
+            (index, value) =>
+            {
+                if (rules.CheckTable(value) != QedReferenceProblem.None)
+                {
+                    return;
+                }
+
+                EntryCounts counts = new();
+                bool isWhole = CountTable(walk, geometry, rules, holes, counts);
+                failed += isWhole ? 0 : 1;
+                sum.Add(counts);
+                tablesEnd = Math.Max(tablesEnd, (long)value + geometry.TableBytes);
+                if (tables++ < MaxTables)
+                {
+                    output.WriteLine($"  table          L1 entry {index} at {value}: {Describe(counts, geometry.EntriesPerTable)}{(isWhole ? "" : "; could not be read in whole")}");
+                }
+            },
+            static _ => { },
+            CancellationToken.None));
+        if (tables > MaxTables)
+        {
+            output.WriteLine($"  table          and {tables - MaxTables} more");
+        }
+
+        output.WriteLine($"L2               {tables} tables, {tables * geometry.TableBytes} bytes{(failed == 0 ? "" : $", {failed} could not be read in whole")}: {Describe(sum, tables * geometry.EntriesPerTable)}");
+        output.WriteLine($"data             {sum.Allocated * geometry.ClusterBytes} bytes in clusters, {sum.HoleBytes} of them holes of the file");
+        long end = Math.Max(tablesEnd, sum.EndOffset);
+        long behind = Math.Max(0, fileLengthBytes - end);
+        output.WriteLine($"end              what is in use ends at {end}; {(behind == 0 ? "nothing" : $"{behind} bytes")} behind it");
+    }
+
+    /// <summary>False when a part of the table could not be read.</summary>
+    private static bool CountTable(MetadataWalk walk, QedGeometry geometry, in QedReferenceRules rules, StorageHoles holes, EntryCounts counts)
+    {
+        bool isWhole = true;
+        while (true)
+        {
+            try
+            {
+                if (!SyncIo.Complete(walk.NextEntriesAsync<SyncIo>(CancellationToken.None)))
+                {
+                    return isWhole;
+                }
+            }
+            catch (ImageException)
+            {
+                isWhole = false;
+                continue;
+            }
+
+            counts.Add(walk.Entries, geometry, rules, holes);
+        }
+    }
+
+    private static string Describe(EntryCounts counts, long entries)
+    {
+        long free = entries - counts.Allocated - counts.Zero - counts.Invalid;
+        double fragmented = counts.Allocated == 0 ? 0 : 100.0 * counts.Fragmented / counts.Allocated;
+        return string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"{counts.Allocated} allocated ({fragmented:0.00} % fragmented), {counts.Zero} zero, {free} free, {counts.Invalid} invalid");
     }
 
     private static string Names(ulong features)

@@ -1,0 +1,104 @@
+using QedVd.Backends.Qed.Tests.Engine;
+using QedVd.Backends.Qed.Tests.Format;
+using QedVd.TestKit;
+
+namespace QedVd.Backends.Qed.Tests.Maintenance;
+
+public sealed class TraverseTests
+{
+    private const int Cluster = 4096;
+
+    [Fact]
+    public async Task Traverse_TellsHeaderL1Tables_ThenTheirData_InOnePieceWhereItIsOne()
+    {
+        ImageBytes bytes = new ImageBytes(new HeaderBytes { ImageSize = 2 * 1024 * Cluster }).AddUsualTable().SetClusters(12);
+        bytes.SetL1(1, bytes.At(8)).SetL2(8, 5, bytes.At(11)).SetL2(8, 4, bytes.At(10)).SetL2(8, 6, 1);
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+
+        Assert.Equal(
+            [
+                new MetadataChunk(MetadataChunkKind.Header, 0, Cluster),
+                new MetadataChunk(MetadataChunkKind.TopTable, Cluster, 2 * Cluster, 0),
+                new MetadataChunk(MetadataChunkKind.Table, 3 * Cluster, 2 * Cluster, 0),
+                new MetadataChunk(MetadataChunkKind.Data, 5 * Cluster, 3 * Cluster, 0),
+                new MetadataChunk(MetadataChunkKind.Table, 8 * Cluster, 2 * Cluster, 1024 * Cluster),
+                new MetadataChunk(MetadataChunkKind.Data, 10 * Cluster, 2 * Cluster, 1028 * Cluster),
+            ],
+            await ListAsync(image));
+    }
+
+    [Fact]
+    public async Task Traverse_LeavesOutWhatMayNotStand_AndGivesNoPlaceOnTheDiskToWhatLiesBeyondIt()
+    {
+        ImageBytes bytes = new ImageBytes(new HeaderBytes { ImageSize = (2 * Cluster) - 512 }).AddUsualTable().SetClusters(12);
+        bytes.SetL2(3, 100, 5).SetL2(3, 101, bytes.At(1)).SetL2(3, 102, bytes.At(99)).SetL1(3, 5).SetL1(4, bytes.At(9));
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+
+        Assert.Equal(
+            [
+                new MetadataChunk(MetadataChunkKind.Table, 3 * Cluster, 2 * Cluster, 0),
+                new MetadataChunk(MetadataChunkKind.Data, 5 * Cluster, 2 * Cluster, 0),
+                new MetadataChunk(MetadataChunkKind.Data, 7 * Cluster, Cluster),
+                new MetadataChunk(MetadataChunkKind.Table, 9 * Cluster, 2 * Cluster),
+            ],
+            (await ListAsync(image)).Skip(2));
+    }
+
+    [Fact]
+    public async Task Traverse_TableThatCannotBeRead_EndsItWithAnError()
+    {
+        ImageBytes bytes = new ImageBytes().AddUsualTable();
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+        bytes.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 3 * Cluster });
+
+        Assert.Equal(ImageErrorKind.Io, (await Assert.ThrowsAsync<ImageException>(() => ListAsync(image))).Kind);
+    }
+
+    [Fact]
+    public async Task Traverse_OfAnImageThatIsWrittenTo_SeesWhatWasAcknowledged_AndChangesNothingMore()
+    {
+        await using QedImage image = Images.Open(Images.Create(1 << 20));
+        image.Write(0, new byte[Cluster]);
+        image.Write(7 * Cluster, Enumerable.Repeat((byte)1, Cluster).ToArray());
+
+        List<MetadataChunk> chunks = await ListAsync(image);
+
+        Assert.Contains(chunks, chunk => chunk.Kind == MetadataChunkKind.Data && chunk.DiskOffset == 7 * Cluster && chunk.StorageOffset == image.Map(7 * Cluster, Cluster).StorageOffset);
+        Assert.Equal(0, image.DirtySlices);
+        Assert.Equal(chunks, await ListAsync(image));
+    }
+
+    [Fact]
+    public async Task Traverse_OfAHugeImage_HoldsNoMemoryInProportion()
+    {
+        ImageBytes bytes = new(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
+        bytes.SetClusters(17 + (16 * 100) + 3);
+        for (int i = 0; i < 100; i++)
+        {
+            bytes.SetL1(i, bytes.At(17 + (16 * i)));
+        }
+
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        int count = 0;
+        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+        {
+            count++;
+        }
+
+        Assert.Equal(102, count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 512 << 10);
+    }
+
+    private static async Task<List<MetadataChunk>> ListAsync(QedImage image)
+    {
+        List<MetadataChunk> all = [];
+        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+        {
+            all.Add(chunk);
+        }
+
+        return all;
+    }
+}
