@@ -31,6 +31,15 @@ internal sealed class PeerImages(string folder)
     /// <summary>1 TiB, 512 full tables of 256 KiB, more than QEMU caches.</summary>
     public string ManyTables => Make("tables.qed", path => TableImage.Write(path, 1L << 40));
 
+    /// <summary>16 TiB with 8,192 tables of 256 KiB, each with one cluster; 2.5 GiB.</summary>
+    public string SparseTables => Make("sparse-tables.qed", path => TableImage.Write(path, 1L << 44, clustersPerTable: 1));
+
+    /// <summary>256 GiB, 128 full tables whose clusters lie in no order: four million extents.</summary>
+    public string Scattered => Make("scattered.qed", path => TableImage.Write(path, 1L << 38, isScattered: true));
+
+    /// <summary>Nothing in it.</summary>
+    public string Empty => Make("empty.qed", path => Tool("qemu-img", "create", "-q", "-f", "qed", path, "1G"));
+
     /// <summary>The last of <see cref="ChainDepth"/> empty overlays over <see cref="Full"/>.</summary>
     public string Chain
     {

@@ -49,5 +49,23 @@ internal static class PeerWorks
         yield return Bench("4 KiB random allocating writes, a flush after each, no parent", 1.05, Count(1_000), () => images.Fresh, images.MakeFresh, "-w", "-d", "1", "-s", "4096", "-S", RandomStep, "--flush-interval", "1");
         yield return Bench("4 KiB random allocating writes, a flush after each, over a parent", 1.05, Count(500), () => images.Fresh, images.MakeFreshOverlay, "-w", "-d", "1", "-s", "4096", "-S", RandomStep, "--flush-interval", "1");
         yield return Bench("4 KiB reads over 512 tables of 256 KiB", 0.1, Count(10_000), () => images.ManyTables, null, "-d", "1", "-s", "4096", "-S", TableStep);
+
+        PeerWork Whole(string title, double goal, Func<string> file, bool isNet, params string[] command)
+        {
+            string path = file();
+            string empty = images.Empty;
+            string[] common = [.. command, "-f", "qed", path];
+            return new PeerWork(title, 1, goal, null, [("qemu-img", ["qemu-img", .. common]), (PeerWork.Ours, [ours, .. common])])
+            {
+                IsWholeProcess = true,
+                Start = isNet ? line => [.. line[..^1], empty] : null,
+            };
+        }
+
+        yield return Whole("check of 1 TiB, 512 full tables, net of process start", 0.35, () => images.ManyTables, true, "check");
+        yield return Whole("check of 8,192 tables with one cluster each, net of process start", 0.15, () => images.SparseTables, true, "check");
+        yield return Whole("map of four million scattered extents", 0.12, () => images.Scattered, false, "map");
+        yield return Whole("map of four million scattered extents, as JSON", 0.12, () => images.Scattered, false, "map", "--output=json");
+        yield return Whole("map of 512 full tables, net of process start", 1.0, () => images.ManyTables, true, "map");
     }
 }
