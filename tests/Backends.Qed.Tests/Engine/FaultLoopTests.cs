@@ -43,6 +43,103 @@ public sealed class FaultLoopTests
         Assert.InRange(struck, 3, int.MaxValue);
     }
 
+    [Theory]
+    [InlineData(ConsistencyMode.Ordered)]
+    [InlineData(ConsistencyMode.Lazy)]
+    public async Task BecomingReadOnly_AndWritableAgain_WithAFaultAtEachOfItsOperations_LeavesItUsable(ConsistencyMode mode)
+    {
+        FaultScenario write = Scenario("allocate", mode, withParent: false);
+
+        int struck = await FaultLoop.RunAsync(write with
+        {
+            Name = $"read-only and back, {mode}",
+            Prepare = write.Act,
+            FlushesBefore = false,
+            Durable = write.Before,
+            Before = write.After!,
+            IsDurableWhenDone = true,
+            Act = async image =>
+            {
+                await image.SetOpenFlagsAsync(ImageOpenFlags.ReadOnly);
+                await image.SetOpenFlagsAsync(ImageOpenFlags.None);
+            },
+        });
+
+        Assert.InRange(struck, 10, int.MaxValue);
+    }
+
+    /// <summary>
+    /// Opening an image that is marked, and has unknown autoclear bits. What it writes is one sector; a header that was half-way out, or whose barrier
+    /// failed, is the old or the new one, and everything else is as it was.
+    /// </summary>
+    [Fact]
+    public async Task OpeningAFlaggedImage_WithAFaultAtEachOfItsOperations_LeavesTheOldHeaderOrTheNew()
+    {
+        FaultScenario closed = Scenario("in place", ConsistencyMode.Ordered, withParent: false);
+        SimulatedFile file = closed.File.Copy();
+        byte[] header = file.ReadBytes(0, 64);
+        byte[] marked = (byte[])header.Clone();
+        marked[16] = 2;
+        marked[32] = 1;
+        file.Poke(0, marked);
+        file = file.Copy();
+        string rest = Convert.ToHexString(file.ReadBytes(64, (int)file.LengthBytes - 64));
+
+        int struck = await FaultLoop.RunAsync(closed with
+        {
+            Name = "open",
+            File = file,
+            Act = null,
+            After = null,
+            ActOnFile = async target =>
+            {
+                SimulatedStorage storage = target.Open();
+                try
+                {
+                    await using IDiskImage image = await s_backend.OpenAsync(storage, new ImageOpenOptions { Time = new FakeTime() });
+                }
+                finally
+                {
+                    await storage.DisposeAsync();
+                    byte[] now = target.ReadBytes(0, 64);
+                    Assert.True(now.AsSpan().SequenceEqual(header) || now.AsSpan().SequenceEqual(marked), Convert.ToHexString(now));
+                    Assert.Equal(rest, Convert.ToHexString(target.ReadBytes(64, (int)target.LengthBytes - 64)));
+                }
+            },
+        });
+
+        Assert.InRange(struck, 10, int.MaxValue);
+    }
+
+    /// <summary>
+    /// While an image was read-only, another program may have used the clusters that a failed write had given back: they are nobody's to hand out then.
+    /// </summary>
+    [Fact]
+    public async Task BecomingWritable_HandsOutNothingThatItRemembersFromBefore()
+    {
+        // Header, L1, a table, one cluster; two clusters given back; a table behind them, whose data takes the first of the two.
+        SimulatedFile file = Images.Create(600 * Cluster, Cluster, 1);
+        await using (QedImage image = Images.Open(file))
+        {
+            image.Write(0, new byte[Cluster]);
+            file.Fail(StorageOperationKind.Write);
+            Assert.Throws<ImageException>(() => image.Write(Cluster, new byte[2 * Cluster]));
+            image.Write(520 * Cluster, new byte[Cluster]);
+            Assert.Equal(4 * Cluster, image.Map(520 * Cluster, Cluster).StorageOffset);
+            await image.SetOpenFlagsAsync(ImageOpenFlags.ReadOnly);
+            Assert.Equal(7 * Cluster, file.LengthBytes);
+
+            // What another program does: one more cluster, in the gap.
+            file.Poke(5 * Cluster, ConcurrencyTests.Pattern(Cluster, 1));
+            file.Poke((2 * Cluster) + (10 * 8), BitConverter.GetBytes(5L * Cluster));
+            await image.SetOpenFlagsAsync(ImageOpenFlags.None);
+            image.Write(12 * Cluster, ConcurrencyTests.Pattern(Cluster, 2));
+            Assert.Equal(ConcurrencyTests.Pattern(Cluster, 1), GuestDisk.Read(image, 10 * Cluster, Cluster));
+        }
+
+        Assert.True(Images.Check(file).IsSound);
+    }
+
     private static FaultScenario Scenario(string request, ConsistencyMode mode, bool withParent)
     {
         byte[]? parent = withParent ? ConcurrencyTests.Pattern(Size - (2 * Cluster), 77) : null;

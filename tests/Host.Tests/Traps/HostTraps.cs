@@ -174,6 +174,103 @@ public sealed class HostTraps : IDisposable
         Assert.Equal((7, 4), (ByteAt(moved, Size - 1), moved.Levels.Count));
     }
 
+    /// <summary>What the disk above says follows the image at once.</summary>
+    [Theory]
+    [InlineData(2 * Size)]
+    [InlineData(Size / 2)]
+    [Trap("D22")]
+    public async Task ResizedDisk_IsItsNewSizeEverywhere_AtOnce(long size)
+    {
+        string path = _test.Qed("disk.qed", Size);
+        using (VirtualDisk disk = _test.Host.OpenDisk(path))
+        {
+            await using Stream stream = disk.AsStream();
+            disk.Write(Size / 4, [5]);
+            await disk.ResizeAsync(size, mayShrink: true);
+            Assert.Equal((size, size), (disk.LengthBytes, stream.Length));
+            Assert.Equal(0, ByteAt(disk, size - 1));
+            Assert.ThrowsAny<Exception>(() => ByteAt(disk, size));
+            Assert.Equal(5, ByteAt(disk, Size / 4));
+        }
+
+        await _test.Host.ConvertAsync(path, _test["copy.raw"], new ConvertOptions { TargetFormat = "raw" });
+        Assert.Equal(size, new FileInfo(_test["copy.raw"]).Length);
+    }
+
+    [Fact]
+    [Trap("D40")]
+    public async Task RenamedDisk_HasItsNewNameEverywhere_AndAFailedRenameChangesNothing()
+    {
+        string path = _test.Qed("disk.qed", Size);
+        _test.Raw("taken", 3, 1);
+        using (VirtualDisk disk = _test.Host.OpenDisk(path))
+        {
+            disk.Write(0, [1]);
+            foreach (string bad in new[] { _test["taken"], _test["no/folder/x"] })
+            {
+                await Assert.ThrowsAsync<ImageException>(async () => await disk.RenameAsync(bad));
+                Assert.Equal((path, path, true), (disk.Path, disk.Levels[0].Path, File.Exists(path)));
+            }
+
+            disk.Write(1, [2]);
+            await disk.RenameAsync(_test["other.qed"]);
+            Assert.Equal((_test["other.qed"], _test["other.qed"], false), (disk.Path, disk.Levels[0].Path, File.Exists(path)));
+            disk.Write(2, [3]);
+            Assert.Equal((1, 2, 3), (ByteAt(disk, 0), ByteAt(disk, 1), ByteAt(disk, 2)));
+            Assert.Equal(ImageErrorKind.InUse, Assert.Throws<ImageException>(() => _test.Host.OpenDisk(_test["other.qed"])).Kind);
+        }
+
+        Assert.Equal(["other.qed", "taken"], _test.Files);
+        Assert.True((await _test.Host.CheckAsync(_test["other.qed"])).IsClean);
+    }
+
+    /// <summary>From writable to read-only and back with requests before, between and after; refused while somebody else reads, and usable all the same.</summary>
+    [Fact]
+    [Trap("D42")]
+    public async Task AccessOfADisk_ChangesInPlace_AndAFailureLeavesItUsable()
+    {
+        string path = _test.Qed("disk.qed", Size);
+        using VirtualDisk disk = _test.Host.OpenDisk(path);
+        disk.Write(0, [1]);
+        await disk.SetReadOnlyAsync(true);
+        Assert.Equal(ImageErrorKind.ReadOnly, Assert.Throws<ImageException>(() => disk.Write(0, [2])).Kind);
+        using (VirtualDisk reader = _test.Host.OpenDisk(path, new DiskOpenOptions { ReadOnly = true }))
+        {
+            Assert.Equal(ImageErrorKind.InUse, (await Assert.ThrowsAsync<ImageException>(async () => await disk.SetReadOnlyAsync(false))).Kind);
+            Assert.Equal((1, 1), (ByteAt(disk, 0), ByteAt(reader, 0)));
+        }
+
+        await disk.SetReadOnlyAsync(false);
+        disk.Write(0, [3]);
+        Assert.Equal(3, ByteAt(disk, 0));
+    }
+
+    /// <summary>A base that is merged away: the name is cleared or changed, and the survivor opens on its own or over the next one.</summary>
+    [Fact]
+    [Trap("D48")]
+    public async Task ParentThatGoesAway_LeavesNoNameBehind()
+    {
+        _test.Raw("base.raw", Size, 7);
+        string top = _test.Qed("top.qed", Size, "middle.qed");
+        _test.Qed("middle.qed", Size, "base.raw", "raw");
+        using (VirtualDisk disk = _test.Host.OpenDisk(top))
+        {
+            await disk.SetParentNameAsync(_test["base.raw"], new SetParentOptions { Format = "raw" });
+        }
+
+        File.Delete(_test["middle.qed"]);
+        using (VirtualDisk disk = _test.Host.OpenDisk(top))
+        {
+            Assert.Equal((7, 2), (ByteAt(disk, 0), disk.Levels.Count));
+            disk.Write(0, [1]);
+            await disk.SetParentNameAsync(null);
+        }
+
+        File.Delete(_test["base.raw"]);
+        using VirtualDisk alone = _test.Host.OpenDisk(top);
+        Assert.Equal((1, 0, 1), (ByteAt(alone, 0), ByteAt(alone, Size - 1), alone.Levels.Count));
+    }
+
     public void Dispose() => _test.Dispose();
 
     private static byte ByteAt(VirtualDisk disk, long offset)

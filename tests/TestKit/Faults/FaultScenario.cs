@@ -45,6 +45,15 @@ public sealed record FaultScenario
     /// <summary>The disk as it is durable when the operation begins; null: as <see cref="Before"/>.</summary>
     public byte[]? Durable { get; init; }
 
+    /// <summary>Whether writes that go on failing may fence: where not even the old header can be put back, nobody knows which one is there.</summary>
+    public bool FencesInDoubt { get; init; }
+
+    /// <summary>How much of the disk is looked at, from its start.</summary>
+    public int ComparedBytes { get; init; } = int.MaxValue;
+
+    /// <summary>From here on the operation, while it has not succeeded, may have left zeros in place of what was there.</summary>
+    public int ZerosAreFine { get; init; } = int.MaxValue;
+
     /// <summary>Further things that are so before the operation (the parent's name, the size); null: nothing.</summary>
     public Func<IDiskImage, bool>? IsAsBefore { get; init; }
 
