@@ -61,6 +61,13 @@ internal sealed partial class ClusterAllocator
         _length = start.FileLengthBytes;
         _limit = start.GrowthLimitBytes;
         _isSettled = _isLowered = false;
+
+        // What was given back belongs to whoever has written to the file meanwhile; at worst it is lost room.
+        lock (_lock)
+        {
+            _recycled.Clear();
+            Volatile.Write(ref _recycledCount, 0);
+        }
     }
 
     /// <summary>All entries were proven against <see cref="AllocatedEnd"/>: from now on that counts as the end that the file had at the opening.</summary>
