@@ -64,7 +64,7 @@ public sealed class AmendTests : IDisposable
 
     [Theory]
     [InlineData("amend top.qed", "-o is missing")]
-    [InlineData("amend -o backing_file=base.raw top.qed", "-o backing_fmt=raw")]
+    [InlineData("amend -o backing_file=base.raw top.qed", "amend: -o backing_file: the parent's format must be given with -o backing_fmt; it looks like -o backing_fmt=raw.")]
     [InlineData("amend -o backing_file=gone.qed,backing_fmt=qed top.qed", "-u")]
     [InlineData("amend -o backing_file=base.raw,backing_fmt=qed top.qed", "base.raw")]
     [InlineData("amend -o backing_file=top.qed,backing_fmt=qed top.qed", "its own parent")]

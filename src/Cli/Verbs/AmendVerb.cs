@@ -150,7 +150,7 @@ internal sealed class AmendVerb : Verb
         string parentPath = Resolve(path, name);
         if (parentFormat is null)
         {
-            throw new CliException(await ParentFormatQuestion.AskAsync(run, parentPath, ParentOption, $"-o {ParentFormatOption}="));
+            throw new CliException(await ParentFormatQuestion.AskAsync(run, parentPath, $"-o {ParentOption}", $"-o {ParentFormatOption}="));
         }
 
         if (run.Has(_unchecked))
