@@ -1,14 +1,17 @@
 namespace QedVd.Backends.Qed;
 
-/// <summary>Streams tables to a visitor, with progress. Two buffers, however many and large the tables are.</summary>
+/// <summary>Streams tables to a visitor, with progress: <see cref="MetadataWalk"/> for those who go through them several times.</summary>
 internal sealed class TableScan(IImageStorage storage, QedHeader header, IProgress<OperationProgress>? progress)
 {
-    private readonly TableReader _l1 = new(storage, header.Geometry);
-    private readonly TableReader _l2 = new(storage, header.Geometry);
+    private readonly MetadataWalk _walk = new(storage, header);
 
     /// <summary>Streams L1. Failed reads go to the visitor.</summary>
     public ValueTask VisitL1Async<TIo>(ITableVisitor visitor, CancellationToken cancellationToken)
-        where TIo : struct, IIoMode => VisitTableAsync<TIo>(_l1, -1, header.L1TableOffset, visitor, cancellationToken);
+        where TIo : struct, IIoMode
+    {
+        _walk.OpenTable(header.L1TableOffset);
+        return VisitTableAsync<TIo>(-1, visitor, cancellationToken);
+    }
 
     /// <summary>Streams the L2 tables that L1 entries name, in the order of L1, as far as they are wanted.</summary>
     /// <param name="isWanted">Asked with the index and the value of each L1 entry that is not 0; never for one that cannot name a table.</param>
@@ -18,35 +21,26 @@ internal sealed class TableScan(IImageStorage storage, QedHeader header, IProgre
     public async ValueTask VisitL2Async<TIo>(Func<int, ulong, bool> isWanted, ITableVisitor visitor, string phase, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        _l1.Rewind();
-        while (await _l1.NextAsync<TIo>(header.L1TableOffset, cancellationToken).ConfigureAwait(false))
+        _walk.Rewind();
+        while (await _walk.NextTableAsync<TIo>(cancellationToken).ConfigureAwait(false))
         {
-            for (int i = 0; i < _l1.Entries.Length; i++)
+            if (isWanted(_walk.L1Index, _walk.L1Value))
             {
-                ulong value = _l1.Entries[i];
-                int index = _l1.FirstIndex + i;
-                if (value == QedEntry.Unallocated || !isWanted(index, value))
-                {
-                    continue;
-                }
-
-                await VisitTableAsync<TIo>(_l2, index, (long)value, visitor, cancellationToken).ConfigureAwait(false);
+                await VisitTableAsync<TIo>(_walk.L1Index, visitor, cancellationToken).ConfigureAwait(false);
+                progress?.Report(new OperationProgress((_walk.L1Index + 1L) * QedGeometry.EntryBytes, header.Geometry.TableBytes, phase));
             }
-
-            progress?.Report(new OperationProgress((long)_l1.NextIndex * QedGeometry.EntryBytes, header.Geometry.TableBytes, phase));
         }
     }
 
-    private static async ValueTask VisitTableAsync<TIo>(TableReader reader, int l1Index, long tableOffset, ITableVisitor visitor, CancellationToken cancellationToken)
+    private async ValueTask VisitTableAsync<TIo>(int l1Index, ITableVisitor visitor, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        reader.Rewind();
-        visitor.Start(l1Index, tableOffset);
+        visitor.Start(l1Index, _walk.TableOffset);
         while (true)
         {
             try
             {
-                if (!await reader.NextAsync<TIo>(tableOffset, cancellationToken).ConfigureAwait(false))
+                if (!await _walk.NextEntriesAsync<TIo>(cancellationToken).ConfigureAwait(false))
                 {
                     break;
                 }
@@ -57,7 +51,7 @@ internal sealed class TableScan(IImageStorage storage, QedHeader header, IProgre
                 continue;
             }
 
-            visitor.Visit(reader.Entries, reader.FirstIndex);
+            visitor.Visit(_walk.Entries, _walk.FirstIndex);
             await visitor.SettleAsync<TIo>(cancellationToken).ConfigureAwait(false);
         }
 
