@@ -17,12 +17,13 @@ internal sealed class ClusterRelocator(IImageStorage storage, QedGeometry geomet
     private readonly bool _makesHoles = (storage.Facts & FactsForHoles) == FactsForHoles;
 
     /// <summary>Copies the data of clusters that get another place; what follows each other there is written as one.</summary>
-    public async ValueTask CopyAsync(IReadOnlyList<EntryChange> moves, CancellationToken cancellationToken)
+    public void Copy(IReadOnlyList<EntryChange> moves, CancellationToken cancellationToken)
     {
         long clusterBytes = geometry.ClusterBytes;
         int most = (int)Math.Max(1, BufferBytes / clusterBytes);
         for (int i = 0; i < moves.Count;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int count = 1;
             while (count < most && i + count < moves.Count && moves[i + count].After == moves[i].After + (ulong)(count * clusterBytes))
             {
@@ -31,12 +32,12 @@ internal sealed class ClusterRelocator(IImageStorage storage, QedGeometry geomet
 
             if (clusterBytes > BufferBytes)
             {
-                await CopyRangeAsync((long)moves[i].Before, (long)moves[i].After, clusterBytes, cancellationToken).ConfigureAwait(false);
+                CopyRange((long)moves[i].Before, (long)moves[i].After, clusterBytes);
             }
             else
             {
-                await ReadScatteredAsync(moves, i, count, cancellationToken).ConfigureAwait(false);
-                await WriteAsync((long)moves[i].After, _buffer.AsMemory(0, (int)(count * clusterBytes)), cancellationToken).ConfigureAwait(false);
+                ReadScattered(moves, i, count);
+                Write((long)moves[i].After, _buffer.AsSpan(0, (int)(count * clusterBytes)));
             }
 
             i += count;
@@ -44,30 +45,31 @@ internal sealed class ClusterRelocator(IImageStorage storage, QedGeometry geomet
     }
 
     /// <summary>Copies a table, and takes room for all of it, so that a full volume meets this and no flush.</summary>
-    public async ValueTask CopyTableAsync(long from, long to, CancellationToken cancellationToken)
+    public void CopyTable(long from, long to, CancellationToken cancellationToken)
     {
         if (_makesHoles)
         {
-            await MakeHoleAsync(to, geometry.TableBytes, cancellationToken).ConfigureAwait(false);
-            await storage.AllocateAsync(to, geometry.TableBytes, cancellationToken).ConfigureAwait(false);
+            MakeHole(to, geometry.TableBytes);
+            storage.Allocate(to, geometry.TableBytes);
         }
 
         for (long done = 0; done < geometry.TableBytes; done += BufferBytes)
         {
-            Memory<byte> part = _buffer.AsMemory(0, (int)Math.Min(BufferBytes, geometry.TableBytes - done));
-            await StorageReads.ExactlyAsync(storage, from + done, part, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            Span<byte> part = _buffer.AsSpan(0, (int)Math.Min(BufferBytes, geometry.TableBytes - done));
+            StorageReads.Exactly(storage, from + done, part);
             if (_makesHoles)
             {
-                await WriteBlocksAsync(to + done, part, cancellationToken).ConfigureAwait(false);
+                WriteBlocks(to + done, part);
             }
             else
             {
-                await storage.WriteAsync(to + done, part, cancellationToken).ConfigureAwait(false);
+                storage.Write(to + done, part);
             }
         }
     }
 
-    private async ValueTask ReadScatteredAsync(IReadOnlyList<EntryChange> moves, int first, int count, CancellationToken cancellationToken)
+    private void ReadScattered(IReadOnlyList<EntryChange> moves, int first, int count)
     {
         int clusterBytes = (int)geometry.ClusterBytes;
         for (int i = 0; i < count;)
@@ -78,58 +80,58 @@ internal sealed class ClusterRelocator(IImageStorage storage, QedGeometry geomet
                 run++;
             }
 
-            await StorageReads.ExactlyAsync(storage, (long)moves[first + i].Before, _buffer.AsMemory(i * clusterBytes, run * clusterBytes), cancellationToken).ConfigureAwait(false);
+            StorageReads.Exactly(storage, (long)moves[first + i].Before, _buffer.AsSpan(i * clusterBytes, run * clusterBytes));
             i += run;
         }
     }
 
-    private async ValueTask CopyRangeAsync(long from, long to, long lengthBytes, CancellationToken cancellationToken)
+    private void CopyRange(long from, long to, long lengthBytes)
     {
         for (long done = 0; done < lengthBytes; done += BufferBytes)
         {
-            Memory<byte> part = _buffer.AsMemory(0, (int)Math.Min(BufferBytes, lengthBytes - done));
-            await StorageReads.ExactlyAsync(storage, from + done, part, cancellationToken).ConfigureAwait(false);
-            await WriteAsync(to + done, part, cancellationToken).ConfigureAwait(false);
+            Span<byte> part = _buffer.AsSpan(0, (int)Math.Min(BufferBytes, lengthBytes - done));
+            StorageReads.Exactly(storage, from + done, part);
+            Write(to + done, part);
         }
     }
 
-    private async ValueTask WriteAsync(long offset, Memory<byte> data, CancellationToken cancellationToken)
+    private void Write(long offset, ReadOnlySpan<byte> data)
     {
-        if (!_makesHoles || !HasZeroBlock(data.Span))
+        if (!_makesHoles || !HasZeroBlock(data))
         {
-            await storage.WriteAsync(offset, data, cancellationToken).ConfigureAwait(false);
+            storage.Write(offset, data);
             return;
         }
 
-        await MakeHoleAsync(offset, data.Length, cancellationToken).ConfigureAwait(false);
-        await WriteBlocksAsync(offset, data, cancellationToken).ConfigureAwait(false);
+        MakeHole(offset, data.Length);
+        WriteBlocks(offset, data);
     }
 
     /// <summary>Writes what is not zero into what reads as zero.</summary>
-    private async ValueTask WriteBlocksAsync(long offset, Memory<byte> data, CancellationToken cancellationToken)
+    private void WriteBlocks(long offset, ReadOnlySpan<byte> data)
     {
         for (int at = 0; at < data.Length;)
         {
             int start = at;
-            bool isZero = IsZero(data.Span, at);
-            while (at < data.Length && IsZero(data.Span, at) == isZero)
+            bool isZero = IsZero(data, at);
+            while (at < data.Length && IsZero(data, at) == isZero)
             {
                 at += BlockBytes;
             }
 
             if (!isZero)
             {
-                await storage.WriteAsync(offset + start, data[start..at], cancellationToken).ConfigureAwait(false);
+                storage.Write(offset + start, data[start..at]);
             }
         }
     }
 
-    private async ValueTask MakeHoleAsync(long offset, long lengthBytes, CancellationToken cancellationToken)
+    private void MakeHole(long offset, long lengthBytes)
     {
         StorageExtent extent = storage.GetExtent(offset);
         if (!extent.IsHole || extent.LengthBytes < lengthBytes)
         {
-            await storage.PunchHoleAsync(offset, lengthBytes, cancellationToken).ConfigureAwait(false);
+            storage.PunchHole(offset, lengthBytes);
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed partial class QedImage
         {
             _zeroTest = new StorageZeroTest(_image._storage, _geometry);
             _progress.Begin("looking for zeros", scan.Used.SetCount << _geometry.ClusterBits);
-            ClusterBitmap zeros = await _zeroTest.FindAsync(scan, _options.DropZeroBlocks, _progress, cancellationToken).ConfigureAwait(false);
+            ClusterBitmap zeros = _zeroTest.Find(scan, _options.DropZeroBlocks, _progress, cancellationToken);
 
             bool hasDropped = false;
             List<TablePlace> emptyTables = [];
@@ -121,14 +121,14 @@ internal sealed partial class QedImage
 
                 long offset = cluster << _geometry.ClusterBits;
                 int length = (int)Math.Min(_cluster.Length, _image.VirtualSizeBytes - offset);
-                await StorageReads.ExactlyAsync(_image._storage, (long)value, _cluster, cancellationToken).ConfigureAwait(false);
+                StorageReads.Exactly(_image._storage, (long)value, _cluster);
                 if (length > 0 && await _options.EqualsBeneath(offset, _cluster.AsMemory(0, length), cancellationToken).ConfigureAwait(false))
                 {
                     return QedEntry.Unallocated;
                 }
             }
 
-            return await _zeroTest!.IsZeroAsync((long)value, _options.DropZeroBlocks, cancellationToken).ConfigureAwait(false) ? ZeroEntryFor(cluster) : value;
+            return _zeroTest!.IsZero((long)value, _options.DropZeroBlocks) ? ZeroEntryFor(cluster) : value;
         }
 
         /// <summary>The entry of a cluster that reads as zero. Over something it is never 0.</summary>

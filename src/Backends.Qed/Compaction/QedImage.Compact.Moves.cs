@@ -91,7 +91,7 @@ internal sealed partial class QedImage
             await HoldAsync(HoldOfBatch(), cancellationToken).ConfigureAwait(false);
             try
             {
-                await Copier.CopyAsync(_batch, cancellationToken).ConfigureAwait(false);
+                Copier.Copy(_batch, cancellationToken);
                 await PublishBatchAsync(isOrdered: true).ConfigureAwait(false);
             }
             finally

@@ -55,10 +55,10 @@ internal sealed partial class QedImage
 
         private ValueTask MoveTablesAsync((TablePlace Table, long To)[] moves, CancellationToken cancellationToken) => RelinkAsync(
             [.. moves.Select(move => move.Table)],
-            async index =>
+            index =>
             {
-                await Copier.CopyTableAsync(moves[index].Table.Offset, moves[index].To, cancellationToken).ConfigureAwait(false);
-                return moves[index].To;
+                Copier.CopyTable(moves[index].Table.Offset, moves[index].To, cancellationToken);
+                return new(moves[index].To);
             },
             cancellationToken);
 

@@ -1,12 +1,15 @@
 namespace QedVd.Backends.Qed;
 
-/// <summary>Reads that must not come back short.</summary>
+/// <summary>
+/// Reads that must not come back short. On the calling thread, which is the compaction's own for the time of a batch: a hop to another thread for each
+/// of many thousand pieces would cost more than most of them.
+/// </summary>
 internal static class StorageReads
 {
     /// <exception cref="ImageException">The file is truncated, or the storage failed.</exception>
-    public static async ValueTask ExactlyAsync(IImageStorage storage, long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    public static void Exactly(IImageStorage storage, long offset, Span<byte> buffer)
     {
-        int read = await storage.ReadAsync(offset, buffer, cancellationToken).ConfigureAwait(false);
+        int read = storage.Read(offset, buffer);
         if (read < buffer.Length)
         {
             throw new ImageException(

@@ -15,7 +15,7 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
     /// <param name="readsData">Look into the data; otherwise only holes count.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops between reads.</param>
-    public async ValueTask<ClusterBitmap> FindAsync(CompactionScan scan, bool readsData, CompactionProgress progress, CancellationToken cancellationToken)
+    public ClusterBitmap Find(CompactionScan scan, bool readsData, CompactionProgress progress, CancellationToken cancellationToken)
     {
         ClusterBitmap zeros = new(scan.Used.ClusterCount);
         long clusterBytes = geometry.ClusterBytes;
@@ -40,7 +40,7 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
                 data = Math.Min(data, end - at);
                 if (readsData)
                 {
-                    await ReadAsync(at, data, zeros, cancellationToken).ConfigureAwait(false);
+                    Read(at, data, zeros, cancellationToken);
                 }
 
                 progress.Advance(data);
@@ -55,7 +55,7 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
     public void Forget() => _extent = default;
 
     /// <summary>Whether a cluster reads as zero.</summary>
-    public async ValueTask<bool> IsZeroAsync(long offset, bool readsData, CancellationToken cancellationToken)
+    public bool IsZero(long offset, bool readsData)
     {
         if (!IsInExtent(offset) || _extent.LengthBytes - (offset - _extentStart) < geometry.ClusterBytes)
         {
@@ -64,19 +64,20 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
         }
 
         return (_extent.IsHole && _extent.LengthBytes - (offset - _extentStart) >= geometry.ClusterBytes)
-            || (readsData && await ReadClusterAsync(offset, cancellationToken).ConfigureAwait(false));
+            || (readsData && IsZeroByReading(offset));
     }
 
     private bool IsInExtent(long offset) => offset >= _extentStart && offset - _extentStart < _extent.LengthBytes;
 
-    private async ValueTask ReadAsync(long offset, long lengthBytes, ClusterBitmap zeros, CancellationToken cancellationToken)
+    private void Read(long offset, long lengthBytes, ClusterBitmap zeros, CancellationToken cancellationToken)
     {
         int clusterBytes = (int)geometry.ClusterBytes;
         for (long end = offset + lengthBytes; offset < end;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (clusterBytes > BufferBytes)
             {
-                if (await ReadClusterAsync(offset, cancellationToken).ConfigureAwait(false))
+                if (IsZeroByReading(offset))
                 {
                     zeros.TrySet(offset >> geometry.ClusterBits);
                 }
@@ -86,7 +87,7 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
             }
 
             int part = (int)Math.Min(BufferBytes, end - offset);
-            await StorageReads.ExactlyAsync(storage, offset, _buffer.AsMemory(0, part), cancellationToken).ConfigureAwait(false);
+            StorageReads.Exactly(storage, offset, _buffer.AsSpan(0, part));
             for (int i = 0; i < part; i += clusterBytes)
             {
                 if (!_buffer.AsSpan(i, clusterBytes).ContainsAnyExcept((byte)0))
@@ -99,13 +100,13 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
         }
     }
 
-    private async ValueTask<bool> ReadClusterAsync(long offset, CancellationToken cancellationToken)
+    private bool IsZeroByReading(long offset)
     {
         for (long end = offset + geometry.ClusterBytes; offset < end; offset += BufferBytes)
         {
-            Memory<byte> part = _buffer.AsMemory(0, (int)Math.Min(BufferBytes, end - offset));
-            await StorageReads.ExactlyAsync(storage, offset, part, cancellationToken).ConfigureAwait(false);
-            if (part.Span.ContainsAnyExcept((byte)0))
+            Span<byte> part = _buffer.AsSpan(0, (int)Math.Min(BufferBytes, end - offset));
+            StorageReads.Exactly(storage, offset, part);
+            if (part.ContainsAnyExcept((byte)0))
             {
                 return false;
             }

@@ -159,7 +159,7 @@ internal sealed partial class QedImage
         }
 
         await _writer.CommitAsync<TIo>(default).ConfigureAwait(false);
-        if (await _allocator.TrimAsync<TIo>().ConfigureAwait(false))
+        if (await _writer.TrimAsync<TIo>().ConfigureAwait(false))
         {
             await _writer.CommitAsync<TIo>(default).ConfigureAwait(false);
         }

@@ -127,16 +127,16 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
 
     /// <summary>
     /// Cuts what the file has behind what was handed out. Between commits: a barrier that began when the file was longer says nothing about what comes to
-    /// lie there again. No request is under way that allocates.
+    /// lie there again. No request is under way that allocates. True when the length has changed.
     /// </summary>
-    public async ValueTask TrimAsync<TIo>()
+    public async ValueTask<bool> TrimAsync<TIo>()
         where TIo : struct, IIoMode
     {
         await _sectors.EnterAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
         try
         {
             ThrowIfFenced("trim");
-            await allocator.TrimAsync<TIo>().ConfigureAwait(false);
+            return await allocator.TrimAsync<TIo>().ConfigureAwait(false);
         }
         finally
         {

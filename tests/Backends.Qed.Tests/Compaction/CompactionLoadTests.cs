@@ -77,17 +77,50 @@ public sealed class CompactionLoadTests
     {
         SimulatedFile file = TwoHalves();
         using QedImage image = Images.Open(file);
+
+        // The table is read by the scan, by the walk that drops, by the second scan, and by the walk that moves: then the write begins.
+        using StorageGate walk = file.Hold(StorageOperationKind.Read, nth: 4, where: (offset, length) => offset == 3 * Cluster && length == 2 * Cluster);
+        Task compaction = image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken).AsTask();
+        await walk.Reached;
         byte[] data = ConcurrencyTests.Pattern(100, 9);
         using StorageGate slow = file.Hold(StorageOperationKind.Write, where: (_, length) => length == 100);
         Task write = Task.Run(() => GuestDisk.Write(image, (15 * Cluster) + 50, data));
         await slow.Reached;
-        Task compaction = image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken).AsTask();
+        walk.Release();
         await Task.Delay(50, TestContext.Current.CancellationToken);
         Assert.False(compaction.IsCompleted);
         slow.Release();
         await write;
         await compaction;
         Assert.Equal(data, GuestDisk.Read(image, (15 * Cluster) + 50, 100));
+    }
+
+    [Fact]
+    public async Task Read_OfWhatIsBeingDropped_IsWaitedFor_BeforeItsPlaceIsUsedAgain()
+    {
+        SimulatedFile file = Images.Create(600 * Cluster);
+        using (QedImage made = Images.Open(file))
+        {
+            GuestDisk.Write(made, 0, new byte[Cluster]);
+            GuestDisk.Write(made, Cluster, ConcurrencyTests.Pattern(4 * Cluster, 1));
+        }
+
+        using QedImage image = Images.Open(file);
+
+        // The first cluster lies behind header, L1 and one table. While it is looked at, held, a reader comes.
+        using StorageGate look = file.Hold(StorageOperationKind.Read, where: (offset, length) => offset == 5 * Cluster && length == Cluster);
+        Task compaction = image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken).AsTask();
+        await look.Reached;
+        using StorageGate slow = file.Hold(StorageOperationKind.Read, where: (offset, length) => offset == 5 * Cluster && length == 100);
+        Task<byte[]> read = Task.Run(() => GuestDisk.Read(image, 0, 100));
+        await slow.Reached;
+        look.Release();
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        Assert.Equal(new byte[Cluster], file.ReadBytes(5 * Cluster, Cluster));
+        slow.Release();
+        Assert.Equal(new byte[100], await read);
+        await compaction;
+        Assert.NotEqual(new byte[Cluster], file.ReadBytes(5 * Cluster, Cluster));
     }
 
     [Fact]
