@@ -40,6 +40,19 @@ internal sealed class PeerImages(string folder)
     /// <summary>Nothing in it.</summary>
     public string Empty => Make("empty.qed", path => Tool("qemu-img", "create", "-q", "-f", "qed", path, "1G"));
 
+    /// <summary>4 GiB that were written in random order, and of which each second cluster was discarded.</summary>
+    public string HalfEmpty => Make("half.qed", HalfEmptyImage.Write);
+
+    /// <summary>Where the copy of <see cref="HalfEmpty"/> lies that <see cref="MakeCompactable"/> made.</summary>
+    public string Compactable => Path.Combine(folder, "compact.qed");
+
+    public void MakeCompactable()
+    {
+        File.Delete(Fresh);
+        Tool("cp", "--sparse=always", HalfEmpty, Compactable);
+        Tool("sync", Compactable);
+    }
+
     /// <summary>The last of <see cref="ChainDepth"/> empty overlays over <see cref="Full"/>.</summary>
     public string Chain
     {

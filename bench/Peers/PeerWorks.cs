@@ -67,5 +67,14 @@ internal static class PeerWorks
         yield return Whole("map of four million scattered extents", 0.12, () => images.Scattered, false, "map");
         yield return Whole("map of four million scattered extents, as JSON", 0.12, () => images.Scattered, false, "map", "--output=json");
         yield return Whole("map of 512 full tables, net of process start", 1.0, () => images.ManyTables, true, "map");
+
+        yield return new PeerWork("compact of a half-empty image of 4 GiB, against convert", 1, 1.0, images.MakeCompactable,
+        [
+            ("qemu-img", ["qemu-img", "convert", "-f", "qed", "-O", "qed", images.Compactable, images.Fresh]),
+            (PeerWork.Ours, [ours, "compact", "-f", "qed", "-q", images.Compactable]),
+        ])
+        {
+            IsWholeProcess = true,
+        };
     }
 }
