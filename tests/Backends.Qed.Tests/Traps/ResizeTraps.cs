@@ -100,7 +100,9 @@ public sealed class ResizeTraps
     {
         SimulatedFile file = Images.Create(10 * Cluster);
         string before = file.ComputeHash();
-        await using (QedImage readOnly = Images.Open(file, readOnly: true))
+
+        // The storage could be written: it is the image that says no.
+        await using (IDiskImage readOnly = new QedBackend().Open(file.Open(), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly }))
         {
             foreach (long size in new[] { Cluster, 20 * Cluster })
             {
@@ -165,6 +167,43 @@ public sealed class ResizeTraps
             IsAsAfter = image => image.VirtualSizeBytes == target,
         });
 
+        Assert.InRange(struck, 10, int.MaxValue);
+    }
+
+    /// <summary>Room is given back, and a fault or a crash at any point costs nothing.</summary>
+    [Fact]
+    [Trap("D51")]
+    public async Task Compaction_WithAFaultAtEachOfItsOperations_LosesNothing()
+    {
+        byte[] disk = new byte[16 * Cluster];
+        SimulatedFile file = Images.Create(disk.Length, Cluster, 1);
+        using (QedImage image = Images.Open(file))
+        {
+            for (int cluster = 0; cluster < 12; cluster++)
+            {
+                byte[] data = cluster % 3 == 1 ? new byte[Cluster] : ConcurrencyTests.Pattern(Cluster, cluster);
+                data.CopyTo(disk, cluster * Cluster);
+                GuestDisk.Write(image, cluster * Cluster, data);
+            }
+        }
+
+        SimulatedFile compacted = file.Copy();
+        await using (QedImage image = Images.Open(compacted))
+        {
+            await image.CompactAsync(new CompactOptions());
+        }
+
+        Assert.Equal(file.LengthBytes - (4 * Cluster), compacted.LengthBytes);
+        Images.AssertClean(compacted);
+        int struck = await FaultLoop.RunAsync(new FaultScenario
+        {
+            Name = "compact",
+            Backend = new QedBackend(),
+            File = file.Copy(),
+            Before = disk,
+            Act = image => image.CompactAsync(new CompactOptions()),
+            IsDurableWhenDone = true,
+        });
         Assert.InRange(struck, 10, int.MaxValue);
     }
 
