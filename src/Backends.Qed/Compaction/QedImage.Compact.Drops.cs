@@ -9,15 +9,15 @@ internal sealed partial class QedImage
         private byte[] _cluster = [];
 
         /// <summary>Drops what can be dropped; true when anything was.</summary>
-        private async ValueTask<bool> DropAsync(CompactionScan scan, CancellationToken cancellationToken)
+        private async ValueTask<bool> DropAsync(UsedClusters used, CancellationToken cancellationToken)
         {
             _zeroTest = new StorageZeroTest(_image._storage, _geometry);
-            _progress.Begin("looking for zeros", scan.Used.SetCount << _geometry.ClusterBits);
-            ClusterBitmap zeros = _zeroTest.Find(scan, _options.DropZeroBlocks, _progress, cancellationToken);
+            _progress.Begin("looking for zeros", used.All.SetCount << _geometry.ClusterBits);
+            ClusterBitmap zeros = _zeroTest.Find(used, _options.DropZeroBlocks, _progress, cancellationToken);
 
             bool hasDropped = false;
             List<TablePlace> emptyTables = [];
-            foreach (TablePlace table in scan.Tables)
+            foreach (TablePlace table in used.Tables)
             {
                 bool isEmpty = true;
                 _reader.Rewind();

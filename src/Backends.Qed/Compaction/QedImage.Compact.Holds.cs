@@ -61,7 +61,7 @@ internal sealed partial class QedImage
         }
 
         /// <summary>Cuts the file behind what is in use, unless guests have allocated behind the end meanwhile.</summary>
-        private async ValueTask<bool> TryCutAsync(CompactionScan scan)
+        private async ValueTask<bool> TryCutAsync(UsedClusters used)
         {
             if (!CanCut)
             {
@@ -71,7 +71,7 @@ internal sealed partial class QedImage
             await HoldAsync(WriteHold.OfEverything(), CancellationToken.None).ConfigureAwait(false);
             try
             {
-                if (!_image._allocator.TryLowerEnd(_endBytes, scan.UsedEndBytes))
+                if (!_image._allocator.TryLowerEnd(_endBytes, used.UsedEndBytes))
                 {
                     return false;
                 }
@@ -83,40 +83,9 @@ internal sealed partial class QedImage
                 EndHold();
             }
 
-            await GiveBackHolesAsync(scan, scan.UsedEndBytes).ConfigureAwait(false);
+            await _image.GiveBackHolesAsync(used, used.UsedEndBytes, CancellationToken.None).ConfigureAwait(false);
             await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
             return true;
-        }
-
-        /// <summary>What is free and cannot be cut takes no room, and is given to guests before the file grows.</summary>
-        private async ValueTask GiveBackHolesAsync(CompactionScan scan, long endBytes)
-        {
-            int left = MaxGivenBack;
-            foreach ((long first, long count) in scan.Used.ClearRuns(scan.FirstCluster))
-            {
-                long start = first << _geometry.ClusterBits;
-                long end = Math.Min((first + count) << _geometry.ClusterBits, endBytes);
-                if (start >= end)
-                {
-                    return;
-                }
-
-                if (_image.CanPunchHoles)
-                {
-                    StorageExtent extent = _image._storage.GetExtent(start);
-                    if (!extent.IsHole || extent.LengthBytes < end - start)
-                    {
-                        await _image._storage.PunchHoleAsync(start, end - start).ConfigureAwait(false);
-                    }
-                }
-
-                int clusters = (int)Math.Min((end - start) >> _geometry.ClusterBits, left);
-                left -= clusters;
-                if (clusters > 0)
-                {
-                    _image._allocator.GiveBack(new Reservation(start, clusters, IsFresh: false));
-                }
-            }
         }
 
         /// <summary>After a failure, or a cancellation: gives back what is free already, as far as that works; what stopped the compaction is what is told.</summary>
@@ -126,10 +95,10 @@ internal sealed partial class QedImage
             {
                 await SettleAsync().ConfigureAwait(false);
                 await FixEndAsync(CancellationToken.None).ConfigureAwait(false);
-                CompactionScan scan = await ScanAsync(CancellationToken.None).ConfigureAwait(false);
-                if (!await TryCutAsync(scan).ConfigureAwait(false))
+                UsedClusters used = await ScanAsync(CancellationToken.None).ConfigureAwait(false);
+                if (!await TryCutAsync(used).ConfigureAwait(false))
                 {
-                    await GiveBackHolesAsync(scan, scan.EndBytes).ConfigureAwait(false);
+                    await _image.GiveBackHolesAsync(used, used.EndBytes, CancellationToken.None).ConfigureAwait(false);
                 }
             }
             catch (Exception)

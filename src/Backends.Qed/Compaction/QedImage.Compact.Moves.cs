@@ -11,10 +11,10 @@ internal sealed partial class QedImage
 
         private bool IsBatchFull => _batch.Count >= Math.Clamp(BatchBytes >> _geometry.ClusterBits, 1, BatchChanges) || _batchSlices > _maxSlices;
 
-        private async ValueTask MoveDataAsync(CompactionScan scan, RelocationPlan plan, CancellationToken cancellationToken)
+        private async ValueTask MoveDataAsync(UsedClusters used, RelocationPlan plan, CancellationToken cancellationToken)
         {
-            _progress.Begin("moving data", CountMoves(scan, plan) << _geometry.ClusterBits);
-            foreach (TablePlace table in scan.Tables)
+            _progress.Begin("moving data", CountMoves(used, plan) << _geometry.ClusterBits);
+            foreach (TablePlace table in used.Tables)
             {
                 _reader.Rewind();
                 while (await _reader.NextAsync<AsyncIo>(table.Offset, cancellationToken).ConfigureAwait(false))
@@ -34,10 +34,10 @@ internal sealed partial class QedImage
             await SettleAsync().ConfigureAwait(false);
         }
 
-        private static long CountMoves(CompactionScan scan, RelocationPlan plan)
+        private long CountMoves(UsedClusters used, RelocationPlan plan)
         {
             long moves = 0;
-            foreach ((long first, long count) in scan.UsedRuns())
+            foreach ((long first, long count) in used.UsedRuns())
             {
                 if (first >= plan.FinalEnd)
                 {
@@ -51,7 +51,7 @@ internal sealed partial class QedImage
                 }
             }
 
-            return Math.Max(0, moves - ((long)plan.TableMoves.Count * scan.TableClusters));
+            return Math.Max(0, moves - ((long)plan.TableMoves.Count * _geometry.TableClusters));
         }
 
         private int CollectMoves(TablePlace table, RelocationPlan plan, int at)

@@ -6,7 +6,7 @@ internal sealed partial class QedImage
     private sealed partial class Compaction
     {
         /// <summary>Moves tables to places that are free of everything.</summary>
-        private async ValueTask MoveTablesAsync(CompactionScan scan, IReadOnlyList<TableMove> moves, CancellationToken cancellationToken)
+        private async ValueTask MoveTablesAsync(UsedClusters used, IReadOnlyList<TableMove> moves, CancellationToken cancellationToken)
         {
             if (moves.Count == 0)
             {
@@ -14,7 +14,7 @@ internal sealed partial class QedImage
             }
 
             _progress.Begin("moving tables", moves.Count * _geometry.TableBytes);
-            Dictionary<long, int> l1Indices = scan.Tables.ToDictionary(table => table.Offset >> _geometry.ClusterBits, table => table.L1Index);
+            Dictionary<long, int> l1Indices = used.Tables.ToDictionary(table => table.Offset >> _geometry.ClusterBits, table => table.L1Index);
             (TablePlace Table, long To)[] all =
                 [.. moves.Select(move => (new TablePlace(l1Indices[move.From], move.From << _geometry.ClusterBits), move.To << _geometry.ClusterBits)).OrderBy(move => move.Item1.L1Index)];
             foreach ((TablePlace Table, long To)[] batch in all.Chunk(TablesPerBatch))
@@ -25,7 +25,7 @@ internal sealed partial class QedImage
         }
 
         /// <summary>Moves tables that stand in each other's way to new room at the end of the file.</summary>
-        private async ValueTask EvacuateAsync(CompactionScan scan, RelocationPlan plan, CancellationToken cancellationToken)
+        private async ValueTask EvacuateAsync(UsedClusters used, RelocationPlan plan, CancellationToken cancellationToken)
         {
             await _image._allocator.SettleAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
             List<TableMove> moves = [];
@@ -36,7 +36,7 @@ internal sealed partial class QedImage
                 moves.Add(new TableMove(from, room.Offset >> _geometry.ClusterBits));
             }
 
-            await MoveTablesAsync(scan, moves, cancellationToken).ConfigureAwait(false);
+            await MoveTablesAsync(used, moves, cancellationToken).ConfigureAwait(false);
         }
 
         private int TablesPerBatch => (int)Math.Clamp(BatchBytes / _geometry.TableBytes, 1, _maxSlices);

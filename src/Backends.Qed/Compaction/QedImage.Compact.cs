@@ -29,6 +29,7 @@ internal sealed partial class QedImage
 
             _writer.ThrowIfFenced("compact");
             await PrepareToAllocateAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+            await ClearTablesBeyondAsync(Header, cancellationToken).ConfigureAwait(false);
             await new Compaction(this, options, progress).RunAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -55,9 +56,6 @@ internal sealed partial class QedImage
 
         private const int BatchChanges = 4096;
         private const int MaxPasses = 8;
-
-        /// <summary>Free clusters that are remembered for guests; each takes 8 bytes.</summary>
-        private const int MaxGivenBack = 1 << 18;
 
         private readonly QedImage _image;
         private readonly CompactOptions _options;
@@ -122,33 +120,33 @@ internal sealed partial class QedImage
                 }
 
                 await FixEndAsync(cancellationToken).ConfigureAwait(false);
-                CompactionScan scan = await ScanAsync(cancellationToken).ConfigureAwait(false);
-                if (pass == 1 && await DropAsync(scan, cancellationToken).ConfigureAwait(false))
+                UsedClusters used = await ScanAsync(cancellationToken).ConfigureAwait(false);
+                if (pass == 1 && await DropAsync(used, cancellationToken).ConfigureAwait(false))
                 {
-                    scan = await ScanAsync(cancellationToken).ConfigureAwait(false);
+                    used = await ScanAsync(cancellationToken).ConfigureAwait(false);
                 }
 
                 if (CanCut)
                 {
-                    RelocationPlan plan = PlanFor(scan);
+                    RelocationPlan plan = PlanFor(used);
                     if (plan.TablesInTheWay.Count > 0 && mayEvacuate)
                     {
                         // To places behind the end, so that the next pass finds room that is in one piece.
                         mayEvacuate = false;
-                        await EvacuateAsync(scan, plan, cancellationToken).ConfigureAwait(false);
+                        await EvacuateAsync(used, plan, cancellationToken).ConfigureAwait(false);
                         continue;
                     }
 
                     if (plan.HasGain)
                     {
-                        await MoveDataAsync(scan, plan, cancellationToken).ConfigureAwait(false);
-                        await MoveTablesAsync(scan, plan.TableMoves, cancellationToken).ConfigureAwait(false);
-                        scan = await ScanAsync(cancellationToken).ConfigureAwait(false);
+                        await MoveDataAsync(used, plan, cancellationToken).ConfigureAwait(false);
+                        await MoveTablesAsync(used, plan.TableMoves, cancellationToken).ConfigureAwait(false);
+                        used = await ScanAsync(cancellationToken).ConfigureAwait(false);
                     }
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();
-                if (await TryCutAsync(scan).ConfigureAwait(false))
+                if (await TryCutAsync(used).ConfigureAwait(false))
                 {
                     return;
                 }
@@ -156,7 +154,7 @@ internal sealed partial class QedImage
                 isAfterAll = true;
                 if (pass >= MaxPasses || !CanCut)
                 {
-                    await GiveBackHolesAsync(scan, scan.EndBytes).ConfigureAwait(false);
+                    await _image.GiveBackHolesAsync(used, used.EndBytes, CancellationToken.None).ConfigureAwait(false);
                     return;
                 }
             }
@@ -170,21 +168,21 @@ internal sealed partial class QedImage
 
         private bool CanCut => (_image._storage.Facts & StorageFacts.CanSetLength) != 0;
 
-        private RelocationPlan PlanFor(CompactionScan scan)
+        private RelocationPlan PlanFor(UsedClusters used)
         {
             return new RelocationPlan(
-                scan.FirstCluster, scan.Used, scan.SortedTables(), _geometry.TableClusters, (_image._header.L1TableOffset >> _geometry.ClusterBits, _geometry.TableClusters));
+                used.FirstCluster, used.All, used.SortedTables(), _geometry.TableClusters, (_image._header.L1TableOffset >> _geometry.ClusterBits, _geometry.TableClusters));
         }
 
-        private async ValueTask<CompactionScan> ScanAsync(CancellationToken cancellationToken)
+        private async ValueTask<UsedClusters> ScanAsync(CancellationToken cancellationToken)
         {
-            CompactionScan scan = new(_image._storage, _image.Header, _image._allocator, _image._touched, _endBytes);
-            await scan.RunAsync(cancellationToken).ConfigureAwait(false);
+            UsedClusters used = _image.NewUsedClusters(_endBytes, "compact");
+            await used.FindAsync<SyncIo>(new MetadataWalk(_image._storage, _image.Header), cancellationToken).ConfigureAwait(false);
 
             // Every request that may know a table where it was before has ended: what becomes of that place must not be taken for a table.
-            long[] tables = scan.SortedTables();
-            _image._knownTables.RemoveWhere(cluster => cluster < scan.Used.ClusterCount && !IsInTable(tables, cluster));
-            return scan;
+            long[] tables = used.SortedTables();
+            _image._knownTables.RemoveWhere(cluster => cluster < used.All.ClusterCount && !IsInTable(tables, cluster));
+            return used;
         }
     }
 }

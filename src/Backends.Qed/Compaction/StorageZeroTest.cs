@@ -11,15 +11,15 @@ internal sealed class StorageZeroTest(IImageStorage storage, QedGeometry geometr
     private long _extentStart;
 
     /// <summary>Sets a bit for each cluster in use that reads as zero now.</summary>
-    /// <param name="scan">Says which are in use.</param>
+    /// <param name="used">Says which are in use.</param>
     /// <param name="readsData">Look into the data; otherwise only holes count.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops between reads.</param>
-    public ClusterBitmap Find(CompactionScan scan, bool readsData, CompactionProgress progress, CancellationToken cancellationToken)
+    public ClusterBitmap Find(UsedClusters used, bool readsData, CompactionProgress progress, CancellationToken cancellationToken)
     {
-        ClusterBitmap zeros = new(scan.Used.ClusterCount);
+        ClusterBitmap zeros = new(used.All.ClusterCount);
         long clusterBytes = geometry.ClusterBytes;
-        foreach ((long first, long count) in scan.UsedRuns())
+        foreach ((long first, long count) in used.UsedRuns())
         {
             long end = (first + count) << geometry.ClusterBits;
             for (long at = first << geometry.ClusterBits; at < end;)

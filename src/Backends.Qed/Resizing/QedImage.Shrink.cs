@@ -19,8 +19,6 @@ internal sealed partial class QedImage
         await PrepareToAllocateAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
         WriteHold beyond = new(new ClusterRun(firstGone, long.MaxValue));
         long frontier;
-        int firstTableGone;
-        int slicedTables;
         await HoldAsync<AsyncIo>(beyond, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -34,12 +32,7 @@ internal sealed partial class QedImage
             await ZeroSlackAsync(sizeBytes).ConfigureAwait(false);
             await SwitchSizeAsync(now => now with { VirtualSizeBytes = sizeBytes }).ConfigureAwait(false);
 
-            // Tables that describe nothing of the disk any more. L1 entries that share a slice with others are in the cache, or may be.
-            firstTableGone = geometry.L1EntriesFor(sizeBytes);
-            slicedTables = Math.Min(geometry.EntriesPerTable, (firstTableGone + SliceKey.EntryMask) & ~SliceKey.EntryMask);
-            await ClearLinksAsync(firstTableGone, slicedTables, CancellationToken.None).ConfigureAwait(false);
-            await new StoredEntries(_storage).SetAsync(Header.L1TableOffset, slicedTables, geometry.EntriesPerTable, QedEntry.Unallocated, CancellationToken.None).ConfigureAwait(false);
-            await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            await ClearTablesBeyondAsync(Header, CancellationToken.None).ConfigureAwait(false);
             frontier = BeginReclaim();
         }
         finally
@@ -49,6 +42,20 @@ internal sealed partial class QedImage
         }
 
         await ReclaimAsync(frontier, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Unlinks, durably, the tables that describe nothing of the disk: a shrink leaves them, and a grow that was cut short.</summary>
+    private async ValueTask ClearTablesBeyondAsync(QedHeader header, CancellationToken cancellationToken)
+    {
+        // L1 entries that share a slice with others are in the cache, or may be.
+        int first = header.Geometry.L1EntriesFor(header.VirtualSizeBytes);
+        int sliced = Math.Min(header.Geometry.EntriesPerTable, (first + SliceKey.EntryMask) & ~SliceKey.EntryMask);
+        long named = await ClearLinksAsync(first, sliced, cancellationToken).ConfigureAwait(false);
+        named += await new StoredEntries(_storage).SetAsync(header.L1TableOffset, sliced, header.Geometry.EntriesPerTable, QedEntry.Unallocated, cancellationToken).ConfigureAwait(false);
+        if (named > 0)
+        {
+            await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Takes the mapping of all clusters from one on; over something beneath they become zeros, not what lies there.</summary>

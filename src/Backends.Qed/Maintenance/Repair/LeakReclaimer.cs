@@ -47,29 +47,29 @@ internal sealed class LeakReclaimer
         {
             long length = _storage.GetLength();
             TableScan scan = new(_storage, _header, _progress);
-            UsageScan usage = new(_header, length, _storage.Name);
-            await usage.RunAsync<TIo>(scan, cancellationToken).ConfigureAwait(false);
-            long leaks = usage.Used.ClusterCount - _header.HeaderClusters - usage.Used.SetCount;
+            UsedClusters used = await FindUsedAsync<TIo>(length, cancellationToken).ConfigureAwait(false);
+            long leaks = used.FreeCount;
+            long usedEnd = used.UsedEndBytes >> Geometry.ClusterBits;
             leaksAtFirst = leaksAtFirst < 0 ? leaks : leaksAtFirst;
             left = leaks;
             if (!_canCut)
             {
-                await PunchAsync<TIo>(usage, leaks, cancellationToken).ConfigureAwait(false);
+                await PunchAsync<TIo>(used, leaks, cancellationToken).ConfigureAwait(false);
                 return (0, _header);
             }
 
-            RelocationPlan plan = new(_header.HeaderClusters, usage.Used, usage.SortedTables(), Geometry.TableClusters);
+            RelocationPlan plan = new(_header.HeaderClusters, used.All, TablesWithL1(used), Geometry.TableClusters);
             if (_isDryRun)
             {
-                left = plan.EndAfterEvacuation - _header.HeaderClusters - usage.Used.SetCount;
+                left = plan.EndAfterEvacuation - _header.HeaderClusters - used.All.SetCount;
                 Report(leaks - left, lengthAtFirst, plan.EndAfterEvacuation << Geometry.ClusterBits);
                 return (leaks - left, _header);
             }
 
-            if (usage.UsedEnd << Geometry.ClusterBits < length)
+            if (used.UsedEndBytes < length)
             {
-                await CutAsync<TIo>(usage.UsedEnd, cancellationToken).ConfigureAwait(false);
-                left -= usage.Used.ClusterCount - usage.UsedEnd;
+                await CutAsync<TIo>(usedEnd, cancellationToken).ConfigureAwait(false);
+                left -= used.All.ClusterCount - usedEnd;
             }
 
             if (left == 0)
@@ -77,15 +77,38 @@ internal sealed class LeakReclaimer
                 break;
             }
 
-            if (!await MoveAsync<TIo>(scan, plan, usage.UsedEnd, cancellationToken).ConfigureAwait(false))
+            if (!await MoveAsync<TIo>(scan, plan, usedEnd, cancellationToken).ConfigureAwait(false))
             {
-                await PunchAsync<TIo>(usage, left, cancellationToken).ConfigureAwait(false);
+                await PunchAsync<TIo>(used, left, cancellationToken).ConfigureAwait(false);
                 break;
             }
         }
 
         Report(leaksAtFirst - left, lengthAtFirst, _storage.GetLength());
         return (leaksAtFirst - left, _header);
+    }
+
+    private async ValueTask<UsedClusters> FindUsedAsync<TIo>(long lengthBytes, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        QedReferenceRules rules = new(_header, lengthBytes);
+        UsedClusters used = new(_header, Geometry.RoundDown(lengthBytes))
+        {
+            RulesFor = _ => rules,
+            Damaged = (what, offset) => new ImageException(
+                ImageErrorKind.Io, $"{_storage.Name}: {what}; the check just before has read something else there. Look at the device.", _storage.Name, "repair", unchecked((long)offset)),
+        };
+        _progress?.Report(new OperationProgress(0, lengthBytes, "looking for room"));
+        await used.FindAsync<TIo>(new MetadataWalk(_storage, _header), cancellationToken).ConfigureAwait(false);
+        return used;
+    }
+
+    /// <summary>Nobody uses the image: L1 can move as well.</summary>
+    private long[] TablesWithL1(UsedClusters used)
+    {
+        long[] tables = [.. used.SortedTables(), _header.L1TableOffset >> Geometry.ClusterBits];
+        Array.Sort(tables);
+        return tables;
     }
 
     /// <summary>Moves what is to move next; false when nothing can be gained any more.</summary>
@@ -229,7 +252,7 @@ internal sealed class LeakReclaimer
         await TIo.BarrierAsync(_storage, cancellationToken).ConfigureAwait(false);
     }
 
-    private async ValueTask PunchAsync<TIo>(UsageScan usage, long leaks, CancellationToken cancellationToken)
+    private async ValueTask PunchAsync<TIo>(UsedClusters used, long leaks, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
         if (leaks == 0)
@@ -246,7 +269,7 @@ internal sealed class LeakReclaimer
         if (!_isDryRun)
         {
             await TIo.BarrierAsync(_storage, cancellationToken).ConfigureAwait(false);
-            foreach ((long first, long count) in usage.Used.ClearRuns(_header.HeaderClusters))
+            foreach ((long first, long count) in used.FreeRuns())
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 long inside = Math.Min(count, (_storage.GetLength() >> Geometry.ClusterBits) - first);
