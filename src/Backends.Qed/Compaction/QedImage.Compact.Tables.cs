@@ -15,12 +15,40 @@ internal sealed partial class QedImage
 
             _progress.Begin("moving tables", moves.Count * _geometry.TableBytes);
             Dictionary<long, int> l1Indices = used.Tables.ToDictionary(table => table.Offset >> _geometry.ClusterBits, table => table.L1Index);
+            long l1 = _image.Header.L1TableOffset >> _geometry.ClusterBits;
             (TablePlace Table, long To)[] all =
-                [.. moves.Select(move => (new TablePlace(l1Indices[move.From], move.From << _geometry.ClusterBits), move.To << _geometry.ClusterBits)).OrderBy(move => move.Item1.L1Index)];
+                [.. moves.Where(move => move.From != l1).Select(move => (new TablePlace(l1Indices[move.From], move.From << _geometry.ClusterBits), move.To << _geometry.ClusterBits)).OrderBy(move => move.Item1.L1Index)];
             foreach ((TablePlace Table, long To)[] batch in all.Chunk(TablesPerBatch))
             {
                 await MoveTablesAsync(batch, cancellationToken).ConfigureAwait(false);
                 _progress.Advance(batch.Length * _geometry.TableBytes);
+            }
+
+            foreach (TableMove move in moves.Where(move => move.From == l1))
+            {
+                await MoveL1Async(move.To << _geometry.ClusterBits, cancellationToken).ConfigureAwait(false);
+                _progress.Advance(_geometry.TableBytes);
+            }
+        }
+
+        /// <summary>L1 gets another place by one sector of the header. Nobody publishes a table meanwhile.</summary>
+        private async ValueTask MoveL1Async(long to, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await HoldAsync(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+                Copier.CopyTable(_image.Header.L1TableOffset, to, cancellationToken);
+
+                // The copy is complete, durably, before the header names it.
+                await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+                QedHeader after = await _image.ReplaceHeaderAsync(header => header with { L1TableOffset = to }).ConfigureAwait(false);
+                await _image.SwitchToAsync<AsyncIo>(after).ConfigureAwait(false);
+            }
+            finally
+            {
+                EndHold();
             }
         }
 

@@ -59,6 +59,7 @@ internal sealed partial class QedImage
 
         private readonly QedImage _image;
         private readonly CompactOptions _options;
+        private readonly bool _movesOnly;
         private readonly CompactionProgress _progress;
         private readonly QedGeometry _geometry;
         private readonly TableReader _reader;
@@ -69,10 +70,11 @@ internal sealed partial class QedImage
         private long _endBytes;
         private int _batchSlices;
 
-        public Compaction(QedImage image, CompactOptions options, IProgress<OperationProgress>? progress)
+        public Compaction(QedImage image, CompactOptions options, IProgress<OperationProgress>? progress, bool movesOnly = false)
         {
             _image = image;
             _options = options;
+            _movesOnly = movesOnly;
             _progress = new CompactionProgress(progress);
             _geometry = image.Header.Geometry;
             _reader = new TableReader(image._storage, _geometry);
@@ -121,7 +123,7 @@ internal sealed partial class QedImage
 
                 await FixEndAsync(cancellationToken).ConfigureAwait(false);
                 UsedClusters used = await ScanAsync(cancellationToken).ConfigureAwait(false);
-                if (pass == 1 && await DropAsync(used, cancellationToken).ConfigureAwait(false))
+                if (pass == 1 && !_movesOnly && await DropAsync(used, cancellationToken).ConfigureAwait(false))
                 {
                     used = await ScanAsync(cancellationToken).ConfigureAwait(false);
                 }
@@ -170,8 +172,9 @@ internal sealed partial class QedImage
 
         private RelocationPlan PlanFor(UsedClusters used)
         {
-            return new RelocationPlan(
-                used.FirstCluster, used.All, used.SortedTables(), _geometry.TableClusters, (_image._header.L1TableOffset >> _geometry.ClusterBits, _geometry.TableClusters));
+            long[] tables = [.. used.SortedTables(), _image.Header.L1TableOffset >> _geometry.ClusterBits];
+            Array.Sort(tables);
+            return new RelocationPlan(used.FirstCluster, used.All, tables, _geometry.TableClusters);
         }
 
         private async ValueTask<UsedClusters> ScanAsync(CancellationToken cancellationToken)

@@ -6,6 +6,8 @@ internal sealed partial class QedImage
     /// <summary>So many clusters are remembered for use in this session, 8 bytes each; of others the room is given back, and a compaction finds them.</summary>
     private const int MaxReclaimedClusters = 1 << 18;
 
+    private const long FewFreeBytes = 256L << 20;
+
     /// <summary>
     /// All requests that write are held, and everything is in the storage. Clusters below the returned place that nothing refers to now are the caller's
     /// until <see cref="ReclaimAsync"/>.
@@ -28,6 +30,14 @@ internal sealed partial class QedImage
             await used.FindAsync<AsyncIo>(new MetadataWalk(_storage, Header), cancellationToken).ConfigureAwait(false);
             long usedEnd = used.UsedEndBytes;
             long end = await CutTailAsync(frontier, usedEnd).ConfigureAwait(false) ? usedEnd : frontier;
+            long free = used.FreeCount - ((frontier - usedEnd) >> _clusterBits);
+            if (free > 0 && free << _clusterBits <= FewFreeBytes)
+            {
+                // What moves is no more than that: worth it, because what is free in the middle counts as leaked.
+                await new Compaction(this, new CompactOptions(), progress: null, movesOnly: true).RunAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
             await GiveBackHolesAsync(used, end, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is ImageException or OperationCanceledException)

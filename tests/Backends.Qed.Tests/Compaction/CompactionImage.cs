@@ -88,6 +88,11 @@ internal sealed class CompactionImage
         }
 
         image.Close();
+        if (random.Next(3) == 0)
+        {
+            MoveL1ToTheEnd(file);
+        }
+
         if (random.Next(2) == 0)
         {
             file.Poke(file.LengthBytes + (random.Next(5) * clusterBytes) + random.Next(clusterBytes), [0xEE]);
@@ -100,6 +105,21 @@ internal sealed class CompactionImage
             GuestDisk.Write(image, offset, data, parent);
             data.CopyTo(content, offset);
         }
+    }
+
+    /// <summary>As an image is left by a program that had to make larger tables: L1 behind everything, where it was before a leak.</summary>
+    private static void MoveL1ToTheEnd(SimulatedFile file)
+    {
+        using SimulatedStorage storage = file.Open();
+        byte[] header = new byte[QedHeader.SizeBytes];
+        storage.Read(0, header);
+        QedHeader before = QedHeader.Parse(header, file.LengthBytes, "made");
+        byte[] table = new byte[before.Geometry.TableBytes];
+        storage.Read(before.L1TableOffset, table);
+        QedHeader after = before with { L1TableOffset = before.Geometry.RoundDown(file.LengthBytes) };
+        file.Poke(after.L1TableOffset, table);
+        after.WriteTo(header);
+        file.Poke(0, header);
     }
 
     public static QedImage Open(SimulatedFile file, byte[]? parent, ConsistencyMode mode = ConsistencyMode.Ordered, TablePool? pool = null)
