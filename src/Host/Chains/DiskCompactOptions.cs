@@ -8,7 +8,7 @@ public sealed record DiskCompactOptions
 
     /// <summary>
     /// Compare the top's blocks with what the chain beneath reads, and drop those that are equal. Beyond the end of a parent, that is zeros.
-    /// Refused over a parent that is an open, writable disk.
+    /// Refused over a parent that is an open, writable disk, and after <see cref="VirtualDisk.SetParentNameAsync"/> on the same open disk.
     /// </summary>
     public bool DropBlocksEqualToParent { get; init; }
 }

@@ -7,14 +7,13 @@ namespace QedVd.Host;
 internal sealed class Generation
 {
     private readonly int _topBlockBytes;
-    private readonly bool _isParentRenamed;
 
     /// <param name="levels">Top first.</param>
     /// <param name="lengthBytes">What the guest may address; null: all of the top.</param>
     /// <param name="isParentRenamed">The top names another parent than it is composed with: what it does not hold itself may read as something else once it is opened again.</param>
     public Generation(IReadOnlyList<Level> levels, long? lengthBytes = null, bool isParentRenamed = false)
     {
-        _isParentRenamed = isParentRenamed;
+        IsParentRenamed = isParentRenamed;
         Levels = [.. levels];
         Images = [.. levels.Select(level => level.Image)];
         LengthsBytes = [.. levels.Select(level => level.Image.VirtualSizeBytes)];
@@ -54,6 +53,9 @@ internal sealed class Generation
     /// <summary>Where the last of the top's blocks ends that something lies beneath.</summary>
     public long OverEndBytes { get; }
 
+    /// <summary>Whether what lies beneath is not what lies there once the disk is opened again: then nothing may be left to it.</summary>
+    public bool IsParentRenamed { get; }
+
     /// <summary>Whether data is written though the chain reads it already.</summary>
     public bool HonorSame { get; }
 
@@ -71,16 +73,16 @@ internal sealed class Generation
     }
 
     /// <summary>The same levels for a guest that sees less of them.</summary>
-    public Generation Narrowed(long lengthBytes) => new(Levels, lengthBytes, _isParentRenamed);
+    public Generation Narrowed(long lengthBytes) => new(Levels, lengthBytes, IsParentRenamed);
 
     /// <summary>The same levels, looked at anew.</summary>
-    public Generation Remade() => new(Levels, lengthBytes: null, _isParentRenamed);
+    public Generation Remade() => new(Levels, lengthBytes: null, IsParentRenamed);
 
     /// <summary>The same levels, with the top in another place.</summary>
-    public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], lengthBytes: null, _isParentRenamed);
+    public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], lengthBytes: null, IsParentRenamed);
 
     /// <summary>The same levels under a new top.</summary>
-    public Generation Under(Level overlay) => new([overlay, .. Levels], lengthBytes: null, _isParentRenamed);
+    public Generation Under(Level overlay) => new([overlay, .. Levels], lengthBytes: null, IsParentRenamed);
 
     /// <summary>The same levels under a top that names another parent.</summary>
     public Generation WithRenamedParent() => new(Levels, lengthBytes: null, isParentRenamed: true);

@@ -31,6 +31,15 @@ public sealed partial class VirtualDisk
                 "compact");
         }
 
+        if (isOver && generation.IsParentRenamed)
+        {
+            throw new ImageException(
+                ImageErrorKind.InvalidArgument,
+                $"{Shown}: a parent's name was changed since the disk was opened, so that what equals the levels beneath now may differ later. Compact without DropBlocksEqualToParent, or open the disk again.",
+                Path,
+                "compact");
+        }
+
         var compact = new CompactOptions
         {
             DropZeroBlocks = options.DropZeroBlocks,

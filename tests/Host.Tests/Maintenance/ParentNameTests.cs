@@ -94,6 +94,35 @@ public sealed class ParentNameTests : IDisposable
         Assert.Equal(7, _test.At("over", Block));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LiveDisk_DoesNotDropWhatEqualsItsOldParent_WhenItIsCompacted(bool underAnOverlay)
+    {
+        _test.Create("old", value: 7);
+        _test.Create("new", value: 9);
+        _test.Create("top", parent: "old", parentFormat: "testblocks");
+        byte[] sevens = new byte[Block];
+        sevens.AsSpan().Fill(7);
+        using (VirtualDisk disk = _test.Open("top"))
+        {
+            await disk.SetParentNameAsync(_test["new"], cancellationToken: TestContext.Current.CancellationToken);
+            if (underAnOverlay)
+            {
+                await disk.SnapshotAsync(_test["over"], cancellationToken: TestContext.Current.CancellationToken);
+            }
+
+            disk.Write(Block, sevens);
+
+            ImageException refusal = await Refusal(() => disk.CompactAsync(new DiskCompactOptions { DropBlocksEqualToParent = true }));
+            Assert.Equal(ImageErrorKind.InvalidArgument, refusal.Kind);
+            await disk.CompactAsync(cancellationToken: TestContext.Current.CancellationToken);
+            disk.Close();
+        }
+
+        Assert.Equal(7, _test.At(underAnOverlay ? "over" : "top", Block));
+    }
+
     [Fact]
     public async Task LiveDisk_WithoutAParent_GetsOne_AndZerosThatAreWrittenStay()
     {
