@@ -5,8 +5,12 @@ internal sealed partial class Level
 {
     public required IDiskImage Image { get; init; }
 
-    /// <summary>The full path, or the storage's name.</summary>
-    public required string Path { get; init; }
+    /// <summary>The full path, or the storage's name. Of an open disk: what it is called now.</summary>
+    public required string Path
+    {
+        get => Image is DiskAsImage ? Image.Name : field;
+        init;
+    }
 
     public required string FormatId { get; init; }
 

@@ -203,6 +203,19 @@ public sealed class RenameTests : IDisposable
         Assert.Equal(ImageErrorKind.NotSupported, (await Refusal(() => disk.RenameAsync(_test["x"]))).Kind);
     }
 
+    [Fact]
+    public async Task DiskOverAnOpenDisk_KnowsItsNewName()
+    {
+        _test.Create("parent");
+        _test.Create("child", parent: "parent", parentFormat: "testblocks");
+        using VirtualDisk parent = _test.Open("parent");
+        using VirtualDisk child = _test.Host.OpenDisk(_test["child"], MaintenanceHost.Options with { ParentDisk = parent });
+
+        await parent.RenameAsync(_test["moved"]);
+
+        Assert.Equal(_test["moved"], child.Levels[1].Path);
+    }
+
     private static void ThrowIf(bool condition)
     {
         if (condition)
