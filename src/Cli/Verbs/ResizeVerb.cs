@@ -37,7 +37,7 @@ internal sealed class ResizeVerb : Verb
         """
         New space reads as zeros, also where a parent is longer. Shrinking loses what lies beyond the new
         end, and takes it from images that have FILE as their parent too: they are not known here. Its room
-        goes back as holes; where the file does not become shorter, compact or check -r leaks makes it so.
+        goes back; what is more than 256 MiB stays as holes in the file until compact or check -r leaks.
         The partitions and file systems inside are not resized: do that in the guest, before shrinking
         and after growing.
         """;
