@@ -34,7 +34,16 @@ internal sealed class RequestEpochs
     /// <summary>Ends a request.</summary>
     public void Exit(int slot)
     {
-        if (Interlocked.Decrement(ref Counter(slot)) == 0 && Volatile.Read(ref _drain) is { } drain && drain.Slot == slot)
+        if (Interlocked.Decrement(ref Counter(slot)) == 0)
+        {
+            Tell(slot);
+        }
+    }
+
+    /// <summary>Wakes whoever waits for this slot, to look again; the last request to leave it does, perhaps late.</summary>
+    internal void Tell(int slot)
+    {
+        if (Volatile.Read(ref _drain) is { } drain && drain.Slot == slot)
         {
             drain.Done.TrySetResult();
         }
@@ -47,15 +56,22 @@ internal sealed class RequestEpochs
         await _waiters.EnterAsync<TIo>(cancellationToken).ConfigureAwait(false);
         try
         {
-            Drain drain = new(_epoch & 1);
+            int slot = _epoch & 1;
             Interlocked.Increment(ref _epoch);
 
-            // From here on the old counter can only fall, but for those who entered it too late and leave at once. The exchange is a full fence:
-            // whoever leaves after it sees the drain, and whoever left before is not counted any more.
-            Interlocked.Exchange(ref _drain, drain);
-            if (Volatile.Read(ref Counter(drain.Slot)) != 0)
+            // From here on the old counter can only fall, but for those who entered it too late and leave at once.
+            while (true)
             {
-                // Not cancellable: the next one to wait relies on this epoch being empty.
+                // The exchange is a full fence: whoever leaves after it sees the drain, and whoever left before is not counted any more.
+                Drain drain = new(slot);
+                Interlocked.Exchange(ref _drain, drain);
+                if (Volatile.Read(ref Counter(slot)) == 0)
+                {
+                    break;
+                }
+
+                // Not cancellable: the next one to wait relies on this epoch being empty. And perhaps in vain: somebody may have been the last one to leave
+                // this slot two epochs ago, and tell the drain that it finds now.
                 await TIo.WaitAsync(drain.Done.Task, CancellationToken.None).ConfigureAwait(false);
             }
 
