@@ -28,19 +28,24 @@ internal sealed partial class ClusterAllocator
         return default;
     }
 
-    /// <summary>A barrier has completed that began when the storage had this length.</summary>
-    public void NoteDurable(long lengthBytes)
+    /// <summary>The length that a barrier makes durable which begins after this.</summary>
+    public LengthMark MarkLength()
     {
-        long seen = Volatile.Read(ref _durableLength);
-        while (seen < lengthBytes)
+        lock (_lock)
         {
-            long now = Interlocked.CompareExchange(ref _durableLength, lengthBytes, seen);
-            if (now == seen)
-            {
-                return;
-            }
+            return new LengthMark(_length, _cuts);
+        }
+    }
 
-            seen = now;
+    /// <summary>A barrier has completed that began after <see cref="MarkLength"/>. Of a length that was cut since it says nothing.</summary>
+    public void NoteDurable(in LengthMark mark)
+    {
+        lock (_lock)
+        {
+            if (mark.Cuts == _cuts && mark.LengthBytes > _durableLength)
+            {
+                Volatile.Write(ref _durableLength, mark.LengthBytes);
+            }
         }
     }
 
@@ -74,9 +79,7 @@ internal sealed partial class ClusterAllocator
             return false;
         }
 
-        await TIo.SetLengthAsync(_storage, _next, CancellationToken.None).ConfigureAwait(false);
-        _length = _next;
-        _durableLength = Math.Min(_durableLength, _next);
+        await CutAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
         return true;
     }
 
@@ -86,7 +89,8 @@ internal sealed partial class ClusterAllocator
     /// </summary>
     public bool TryLowerEnd(long end, long newEnd)
     {
-        if (Interlocked.CompareExchange(ref _next, newEnd, end) != end)
+        // What cannot be cut is not fresh.
+        if (!CanSetLength || Interlocked.CompareExchange(ref _next, newEnd, end) != end)
         {
             return false;
         }
@@ -95,6 +99,7 @@ internal sealed partial class ClusterAllocator
         _isLowered = true;
         Volatile.Write(ref _isSettled, false);
         Volatile.Write(ref _openedEnd, Math.Min(_openedEnd, newEnd));
+        NoteCut(newEnd);
         lock (_lock)
         {
             _recycled.RemoveAll(offset => offset >= newEnd);
@@ -126,21 +131,41 @@ internal sealed partial class ClusterAllocator
 
             if (_length != _next && CanSetLength)
             {
-                await TIo.SetLengthAsync(_storage, _next, cancellationToken).ConfigureAwait(false);
-                Volatile.Write(ref _length, _next);
+                await CutAsync<TIo>(cancellationToken).ConfigureAwait(false);
             }
 
+            LengthMark mark = MarkLength();
             if (!_withoutBarriers)
             {
                 await TIo.BarrierAsync(_storage, cancellationToken).ConfigureAwait(false);
             }
 
-            NoteDurable(_next);
+            NoteDurable(mark);
             Volatile.Write(ref _isSettled, true);
         }
         finally
         {
             _lengthGate.Exit();
+        }
+    }
+
+    /// <summary>Makes the storage end where the last cluster does that was handed out.</summary>
+    private async ValueTask CutAsync<TIo>(CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        // Before, because it may have happened when it fails; and after, because of barriers that begin meanwhile.
+        NoteCut(_next);
+        await TIo.SetLengthAsync(_storage, _next, cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _length, _next);
+        NoteCut(_next);
+    }
+
+    private void NoteCut(long endBytes)
+    {
+        lock (_lock)
+        {
+            _cuts++;
+            Volatile.Write(ref _durableLength, Math.Min(_durableLength, endBytes));
         }
     }
 
@@ -229,9 +254,9 @@ internal sealed partial class ClusterAllocator
     {
         try
         {
-            long length = LengthBytes;
+            LengthMark mark = MarkLength();
             await _storage.BarrierAsync().ConfigureAwait(false);
-            NoteDurable(length);
+            NoteDurable(mark);
         }
         catch (ImageException)
         {

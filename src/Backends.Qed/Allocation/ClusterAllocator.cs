@@ -27,6 +27,7 @@ internal sealed partial class ClusterAllocator
     private long _length;
     private long _durableLength;
     private int _recycledCount;
+    private long _cuts;
     private bool _isSettled;
     private bool _isLowered;
 

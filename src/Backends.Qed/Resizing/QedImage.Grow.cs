@@ -38,6 +38,8 @@ internal sealed partial class QedImage
 
         try
         {
+            // The storage may have the new header, which a write that failed has left: the markers stay until the old one is there for certain.
+            await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
             if (isInPlace && tables.Part.MarkEndTable > tables.Part.FirstTable)
             {
                 int direct = FirstDirectTable(tables.Part);
@@ -45,7 +47,6 @@ internal sealed partial class QedImage
                 await tables.Entries.SetAsync(Header.L1TableOffset, direct, tables.Part.EndTable, QedEntry.Unallocated, CancellationToken.None).ConfigureAwait(false);
             }
 
-            // Also where nothing was linked: the old header has to be there for certain before another use of what the new one would name.
             await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
             await HoldAsync<AsyncIo>(WriteHold.OfEverything(), CancellationToken.None).ConfigureAwait(false);
             try

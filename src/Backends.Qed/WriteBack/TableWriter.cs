@@ -293,10 +293,10 @@ internal sealed class TableWriter(IImageStorage storage, ClusterAllocator alloca
             return;
         }
 
-        long length = allocator.LengthBytes;
+        LengthMark mark = allocator.MarkLength();
         await TIo.BarrierAsync(storage, CancellationToken.None).ConfigureAwait(false);
         ThrowIfCut();
-        allocator.NoteDurable(length);
+        allocator.NoteDurable(mark);
     }
 
     private long NeededBytes() => Math.Min(allocator.AllocatedEnd, allocator.LengthBytes);
