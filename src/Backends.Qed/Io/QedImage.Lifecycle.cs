@@ -94,6 +94,7 @@ internal sealed partial class QedImage
 
         // Somebody else may have written while this image could only be read: what is remembered of the tables goes, once nobody reads it.
         _allocator.Restart(start);
+        _touched.Reset();
         Volatile.Write(ref _parent, start.Parent);
         Volatile.Write(ref _warnings, start.Warnings);
         await SwitchToAsync<AsyncIo>(start.Header).ConfigureAwait(false);
@@ -116,8 +117,9 @@ internal sealed partial class QedImage
     }
 
     /// <inheritdoc/>
+    /// <remarks>While the image becomes read-only, what was written before is not durable yet.</remarks>
     protected override ValueTask FlushCore<TIo>(CancellationToken cancellationToken) =>
-        IsReadOnly ? default : _writer.CommitAsync<TIo>(cancellationToken);
+        HasSettledTables ? default : _writer.CommitAsync<TIo>(cancellationToken);
 
     /// <inheritdoc/>
     protected override async ValueTask CloseCore<TIo>()
