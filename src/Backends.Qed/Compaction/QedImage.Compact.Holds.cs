@@ -28,8 +28,15 @@ internal sealed partial class QedImage
         private async ValueTask SettleAsync()
         {
             await _commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
-            await _image._epochs.WaitForEarlierAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            }
+            finally
+            {
+                // Also when not durable, a link is what everybody has to see who comes when the hold has ended.
+                await _image._epochs.WaitForEarlierAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
+            }
         }
 
         /// <summary>Brings what was published on its way while the next batch is prepared; fails when the one before has failed.</summary>

@@ -168,10 +168,19 @@ internal sealed partial class QedImage
             // All of the slice before any of it.
             for (int i = first; i < end; i++)
             {
-                if (slice.Get((int)(_batch[i].Cluster & SliceKey.EntryMask)) != _batch[i].Before)
+                ulong now = slice.Get((int)(_batch[i].Cluster & SliceKey.EntryMask));
+                if (now == _batch[i].Before)
+                {
+                    continue;
+                }
+
+                if (_batch[i].Before != QedEntry.Zero || now < (ulong)_endBytes)
                 {
                     throw Changed(_batch[i].Before);
                 }
+
+                // Before the hold a guest has written where a marker was: that stays.
+                _batch[i] = _batch[i] with { Before = now, After = now };
             }
 
             for (int i = first; i < end;)

@@ -112,15 +112,21 @@ internal sealed partial class QedImage
                     places[i] = await prepare(i).ConfigureAwait(false);
                 }
 
-                for (int i = 0; i < tables.Length; i++)
+                try
                 {
-                    if (places[i] != tables[i].Offset)
+                    for (int i = 0; i < tables.Length; i++)
                     {
-                        await PublishLinkAsync(tables[i], places[i]).ConfigureAwait(false);
+                        if (places[i] != tables[i].Offset)
+                        {
+                            await PublishLinkAsync(tables[i], places[i]).ConfigureAwait(false);
+                        }
                     }
                 }
-
-                await SettleAsync().ConfigureAwait(false);
+                finally
+                {
+                    // Also for those that were published before one that could not be.
+                    await SettleAsync().ConfigureAwait(false);
+                }
             }
             finally
             {
