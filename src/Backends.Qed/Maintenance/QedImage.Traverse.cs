@@ -99,9 +99,9 @@ internal sealed partial class QedImage
     private void ThrowIfReplaced(QedHeader header)
     {
         QedHeader now = Header;
-        if (now.L1TableOffset != header.L1TableOffset || now.Geometry != header.Geometry)
+        if (now.L1TableOffset != header.L1TableOffset || now.Geometry != header.Geometry || now.VirtualSizeBytes < header.VirtualSizeBytes)
         {
-            throw new ImageException(ImageErrorKind.InUse, $"{Name}: the tables were replaced while they were gone through; begin again.", Name, "traverse");
+            throw new ImageException(ImageErrorKind.InUse, $"{Name}: the tables were replaced, or the disk became smaller, while they were gone through; begin again.", Name, "traverse");
         }
     }
 }

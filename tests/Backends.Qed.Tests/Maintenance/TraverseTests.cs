@@ -69,6 +69,26 @@ public sealed class TraverseTests
     }
 
     [Fact]
+    public async Task Traverse_WhileTheDiskBecomesSmaller_SaysSo()
+    {
+        SimulatedFile file = Images.Create(2000L * 512 * Cluster, Cluster, 2);
+        await using QedImage image = Images.Open(file);
+        image.Write(0, new byte[Cluster]);
+        image.Write(1200L * 512 * Cluster, new byte[Cluster]);
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () =>
+        {
+            await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+            {
+                if (chunk.Kind == MetadataChunkKind.Table && chunk.DiskOffset > 0)
+                {
+                    await image.ResizeAsync(100 * Cluster, mayShrink: true, cancellationToken: TestContext.Current.CancellationToken);
+                }
+            }
+        });
+        Assert.Equal(ImageErrorKind.InUse, refused.Kind);
+    }
+
+    [Fact]
     public async Task Traverse_OfAHugeImage_HoldsNoMemoryInProportion()
     {
         ImageBytes bytes = new(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
