@@ -1,4 +1,5 @@
 using QedVd.Backends.Qed.Tests.Engine;
+using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Repair;
@@ -156,6 +157,44 @@ public sealed class InterruptedRepairTests(ITestOutputHelper output)
 
         output.WriteLine($"{cancelled} cancelled");
         Assert.True(cancelled > 50);
+    }
+
+    [Fact]
+    public void CancelledWhileItCopies_KeepsTheBatchesThatAreDone_AndGivesTheRestBack()
+    {
+        const int MiB = 1 << 20;
+        ImageBytes image = new(new HeaderBytes { ClusterSize = MiB, TableSize = 1, L1Offset = MiB, ImageSize = 1UL << 30 });
+        image.SetClusters(4).SetL1(0, image.At(2));
+        for (int i = 0; i < 300; i++)
+        {
+            image.SetL2(2, i, image.At(3));
+        }
+
+        using CancellationTokenSource source = new();
+        foreach (StorageOperationKind kind in (StorageOperationKind[])[StorageOperationKind.Write, StorageOperationKind.PunchHole])
+        {
+            image.File.Fail(new StorageFault { Kind = kind, Where = (offset, _) => Cancel(source, offset >= 204L * MiB) });
+        }
+
+        Assert.Equal("cancelled", Attempt(() => Repairs.Run(image.File, cancellationToken: source.Token)));
+
+        image.File.ClearFaults();
+        long kept = (image.File.LengthBytes / MiB) - 4;
+        Assert.InRange(kept, 64, 200);
+        CheckReport now = Repairs.Run(image.File, dryRun: true);
+        Assert.Equal((299 - kept, 0L), (now.Corruptions, now.Leaks));
+        Assert.True(Repairs.Run(image.File).IsSound);
+        Assert.Equal(303L * MiB, image.File.LengthBytes);
+    }
+
+    private static bool Cancel(CancellationTokenSource source, bool isDue)
+    {
+        if (isDue)
+        {
+            source.Cancel();
+        }
+
+        return false;
     }
 
     private static RepairMode ModeFor(bool isLeaksOnly) => isLeaksOnly ? RepairMode.Leaks : RepairMode.All;

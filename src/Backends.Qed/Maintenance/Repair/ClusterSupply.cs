@@ -10,6 +10,8 @@ internal sealed class ClusterSupply(IImageStorage storage, QedGeometry geometry,
     private readonly ClusterBitmap _avoided = new(Window);
     private long _next = fileEnd >> geometry.ClusterBits;
     private long _covered = fileEnd >> geometry.ClusterBits;
+    private long _kept = fileEnd >> geometry.ClusterBits;
+    private bool _hasGrown;
 
     /// <summary>Clusters handed out.</summary>
     public long TakenCount { get; private set; }
@@ -66,6 +68,7 @@ internal sealed class ClusterSupply(IImageStorage storage, QedGeometry geometry,
                 throw new OverflowException();
             }
 
+            _hasGrown = true;
             await TIo.AllocateAsync(storage, fileEnd, lengthBytes, cancellationToken).ConfigureAwait(false);
             _covered = _start + clusters;
         }
@@ -88,8 +91,34 @@ internal sealed class ClusterSupply(IImageStorage storage, QedGeometry geometry,
     {
         if (_next > _covered && !isDryRun)
         {
+            _hasGrown = true;
             await TIo.AllocateAsync(storage, _covered << geometry.ClusterBits, (_next - _covered) << geometry.ClusterBits, cancellationToken).ConfigureAwait(false);
             _covered = _next;
+        }
+    }
+
+    /// <summary>What was taken so far stays: entries are about to name it.</summary>
+    public void Keep() => _kept = _next;
+
+    /// <summary>Cuts off what no entry can name yet, of a repair that goes no further. Never throws: the next repair finds it as leaks.</summary>
+    public async ValueTask GiveBackAsync<TIo>()
+        where TIo : struct, IIoMode
+    {
+        if (!_hasGrown)
+        {
+            return;
+        }
+
+        try
+        {
+            if (storage.GetLength() > _kept << geometry.ClusterBits)
+            {
+                await TIo.SetLengthAsync(storage, _kept << geometry.ClusterBits, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (ImageException)
+        {
+            // What stopped the repair is on its way to the user.
         }
     }
 }

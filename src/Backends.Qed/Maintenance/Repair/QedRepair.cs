@@ -98,6 +98,7 @@ internal sealed class QedRepair
         await BeginChangesAsync<TIo>(cancellationToken).ConfigureAwait(false);
         RepairBatch batch = new(_storage, geometry, _options.DryRun)
         {
+            OnNaming = supply.Keep,
             OnUnreadable = (cluster, entry, exception) => _log.LeaveAlone(
                 $"the cluster at {cluster << geometry.ClusterBits}, which two entries name, cannot be read and was not copied apart: {exception.Message}"),
         };
@@ -107,11 +108,19 @@ internal sealed class QedRepair
         await batch.FlushAsync<TIo>(cancellationToken).ConfigureAwait(false);
         await BarrierAsync<TIo>(cancellationToken).ConfigureAwait(false);
         await CutPartialTailAsync<TIo>(rules, survey, cancellationToken).ConfigureAwait(false);
-        await supply.ReserveAsync<TIo>(survey.NewClusters, cancellationToken).ConfigureAwait(false);
-
         L2Mender mender = new(_storage, _header, rules, survey, supply, batch, _log, _options.DryRun);
-        await mender.RunAsync<TIo>(scan, cancellationToken).ConfigureAwait(false);
-        await BarrierAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await supply.ReserveAsync<TIo>(survey.NewClusters, cancellationToken).ConfigureAwait(false);
+            await mender.RunAsync<TIo>(scan, cancellationToken).ConfigureAwait(false);
+            await BarrierAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await supply.GiveBackAsync<TIo>().ConfigureAwait(false);
+            throw;
+        }
+
         return mender.Claimed.ClusterCount - _header.HeaderClusters - geometry.TableClusters - mender.Claimed.SetCount;
     }
 

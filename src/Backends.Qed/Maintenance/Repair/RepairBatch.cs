@@ -8,7 +8,9 @@ namespace QedVd.Backends.Qed;
 /// </summary>
 internal sealed class RepairBatch(IImageStorage storage, QedGeometry geometry, bool isDryRun)
 {
-    private const long MostBytes = 64 << 20;
+    /// <summary>Of copies, more or less.</summary>
+    public const long MostBytes = 64 << 20;
+
     private const int MostItems = 1 << 14;
     private const int MostEntriesAtOnce = 512;
 
@@ -20,6 +22,9 @@ internal sealed class RepairBatch(IImageStorage storage, QedGeometry geometry, b
 
     /// <summary>Told of a cluster that cannot be read: its number, the offset of the entry that goes on naming it, the cause.</summary>
     public Action<long, long, ImageException>? OnUnreadable { get; init; }
+
+    /// <summary>Told when copies are durable, before the first entry names one.</summary>
+    public Action? OnNaming { get; init; }
 
     /// <summary>Whether it is time to flush.</summary>
     public bool IsFull => _copies.Count + _l2.Count + _l1.Count >= MostItems || ((long)_copies.Count << geometry.ClusterBits) >= MostBytes;
@@ -42,13 +47,16 @@ internal sealed class RepairBatch(IImageStorage storage, QedGeometry geometry, b
         {
             await CopyAllAsync<TIo>(cancellationToken).ConfigureAwait(false);
             await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);
-            await WriteAsync<TIo>(_l2, cancellationToken).ConfigureAwait(false);
+            // From here on it is quickly done; before, the copies are given back.
+            cancellationToken.ThrowIfCancellationRequested();
+            OnNaming?.Invoke();
+            await WriteAsync<TIo>(_l2, CancellationToken.None).ConfigureAwait(false);
             if (_l1.Count > 0 && _l2.Count > 0)
             {
-                await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);
+                await TIo.BarrierAsync(storage, CancellationToken.None).ConfigureAwait(false);
             }
 
-            await WriteAsync<TIo>(_l1, cancellationToken).ConfigureAwait(false);
+            await WriteAsync<TIo>(_l1, CancellationToken.None).ConfigureAwait(false);
         }
 
         _copies.Clear();

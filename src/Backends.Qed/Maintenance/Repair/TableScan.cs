@@ -5,6 +5,9 @@ internal sealed class TableScan(IImageStorage storage, QedHeader header, IProgre
 {
     private readonly MetadataWalk _walk = new(storage, header);
 
+    // As many as a batch of copies takes, so that what is done is carried out while a table is gone through.
+    private readonly int _entriesAtOnce = (int)Math.Max(1, RepairBatch.MostBytes >> header.Geometry.ClusterBits);
+
     /// <summary>Streams L1. Failed reads go to the visitor.</summary>
     public ValueTask VisitL1Async<TIo>(ITableVisitor visitor, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
@@ -51,8 +54,13 @@ internal sealed class TableScan(IImageStorage storage, QedHeader header, IProgre
                 continue;
             }
 
-            visitor.Visit(_walk.Entries, _walk.FirstIndex);
-            await visitor.SettleAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            for (int done = 0; done < _walk.Entries.Length;)
+            {
+                int count = Math.Min(_entriesAtOnce, _walk.Entries.Length - done);
+                visitor.Visit(_walk.Entries.Slice(done, count), _walk.FirstIndex + done);
+                await visitor.SettleAsync<TIo>(cancellationToken).ConfigureAwait(false);
+                done += count;
+            }
         }
 
         visitor.End();
