@@ -295,6 +295,38 @@ public sealed class RepairTests
         Assert.Equal((8L * Cluster, 0), (image.File.LengthBytes, image.File.CountOf(StorageOperationKind.Write)));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void VolumeWithoutRoomToMoveIntoHoles_KeepsTheLeaksAsHoles_AndTheReportOfWhatWasLost(bool isTable)
+    {
+        // Clusters 5 to 7, or 6, are nobody's. Behind them lies what would have to move into them.
+        ImageBytes image = Usual().SetL2(3, 9, 4711);
+        if (isTable)
+        {
+            image.SetClusters(10).SetL2(3, 0, 0).SetL2(3, 1, 0).SetL2(3, 2, 0);
+            image.SetHeader(header => header with { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 8 * Cluster).SetL2(8, 0, 1);
+        }
+        else
+        {
+            image.SetL2(3, 1, 0);
+        }
+
+        image.File.Fail(new StorageFault
+        {
+            Kind = StorageOperationKind.Write,
+            Error = ImageErrorKind.OutOfSpace,
+            Where = (offset, _) => offset is >= 5 * Cluster and < 8 * Cluster,
+            IsSticky = true,
+        });
+        CheckReport report = Repairs.Run(image.File);
+
+        Assert.Equal((0L, isTable ? 3L : 1L), (report.Corruptions, report.Leaks));
+        Assert.Contains(report.Repairs, action => action.IsLoss && action.DiskOffset == 9 * Cluster);
+        Assert.Contains(report.Repairs, action => action.Message.Contains("no room to move", StringComparison.Ordinal));
+        Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.ReclaimedLeaks);
+    }
+
     [Fact]
     public void ReadOnlyStorage_IsRefused_UnlessItIsADryRun()
     {

@@ -141,8 +141,17 @@ internal sealed class LeakReclaimer
             OnUnreadable = (cluster, _, exception) => GetStuck($"the cluster at {cluster << Geometry.ClusterBits}", exception),
         };
         DataMover mover = new(Geometry, plan, batch);
-        await scan.VisitL2Async<TIo>(static (_, _) => true, mover, "moving data", cancellationToken).ConfigureAwait(false);
-        await batch.FlushAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await scan.VisitL2Async<TIo>(static (_, _) => true, mover, "moving data", cancellationToken).ConfigureAwait(false);
+            await batch.FlushAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.OutOfSpace && batch.IsCopying)
+        {
+            LackRoom(exception);
+            return true;
+        }
+
         _movedData += mover.MovedCount;
         if (!_isStuck)
         {
@@ -204,7 +213,17 @@ internal sealed class LeakReclaimer
     private async ValueTask<bool> CopyTableAsync<TIo>(TableMove move, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        ImageException? exception = await _copier.CopyAsync<TIo>(move.From, move.To, Geometry.TableClusters, cancellationToken).ConfigureAwait(false);
+        ImageException? exception;
+        try
+        {
+            exception = await _copier.CopyAsync<TIo>(move.From, move.To, Geometry.TableClusters, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageException full) when (full.Kind == ImageErrorKind.OutOfSpace)
+        {
+            LackRoom(full);
+            return false;
+        }
+
         if (exception is not null)
         {
             GetStuck($"the table at {move.From << Geometry.ClusterBits}", exception);
@@ -242,6 +261,13 @@ internal sealed class LeakReclaimer
     {
         _isStuck = true;
         _log.LeaveAlone($"{what} cannot be read and stays where it is: {exception.Message}");
+    }
+
+    // Holes become data where something moves into them, before its old place becomes one.
+    private void LackRoom(ImageException exception)
+    {
+        _isStuck = true;
+        _log.LeaveAlone($"the volume has no room to move what lies behind clusters that nothing refers to: {exception.Message}");
     }
 
     private async ValueTask CutAsync<TIo>(long endCluster, CancellationToken cancellationToken)

@@ -26,6 +26,9 @@ internal sealed class RepairBatch(IImageStorage storage, QedGeometry geometry, b
     /// <summary>Told when copies are durable, before the first entry names one.</summary>
     public Action? OnNaming { get; init; }
 
+    /// <summary>Whether a flush has stopped while it copied: none of its entries was written.</summary>
+    public bool IsCopying { get; private set; }
+
     /// <summary>Whether it is time to flush.</summary>
     public bool IsFull => _copies.Count + _l2.Count + _l1.Count >= MostItems || ((long)_copies.Count << geometry.ClusterBits) >= MostBytes;
 
@@ -45,7 +48,9 @@ internal sealed class RepairBatch(IImageStorage storage, QedGeometry geometry, b
     {
         if (!isDryRun && _copies.Count + _l2.Count + _l1.Count > 0)
         {
+            IsCopying = true;
             await CopyAllAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            IsCopying = false;
             await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);
             // From here on it is quickly done; before, the copies are given back.
             cancellationToken.ThrowIfCancellationRequested();
