@@ -202,7 +202,10 @@ internal sealed class QedRepair
         await WriteHeaderAsync<TIo>(_header with { Features = _header.Features & ~QedFeatures.NeedCheck }, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Clears unknown autoclear bits, before the first change.</summary>
+    /// <summary>
+    /// Before the first change: clears unknown autoclear bits, and makes durable what was found (a process that was killed need not have), so that a place
+    /// that is free now is free after a crash too.
+    /// </summary>
     private async ValueTask BeginChangesAsync<TIo>(CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
@@ -215,6 +218,10 @@ internal sealed class QedRepair
         if (_header.UnknownAutoclearFeatures != 0)
         {
             await WriteHeaderAsync<TIo>(_header with { AutoclearFeatures = _header.AutoclearFeatures & QedFeatures.KnownAutoclear }, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await BarrierAsync<TIo>(cancellationToken).ConfigureAwait(false);
         }
     }
 
