@@ -7,6 +7,8 @@ namespace QedVd.Bench.Peers;
 /// <summary>Runs the commands of a comparison in turn (A B C, B C A, ...), so that a noisy moment of the machine hits all of them.</summary>
 internal static partial class PeerRunner
 {
+    private const int CheckLeaks = 3;
+
     public static PeerResult Run(PeerWork work, int runs, string folder)
     {
         Dictionary<string, List<double>> seconds = work.Commands.ToDictionary(c => c.Label, _ => new List<double>());
@@ -19,8 +21,8 @@ internal static partial class PeerRunner
             {
                 (string label, string[] command) = work.Commands[(i + round) % work.Commands.Count];
                 work.Setup?.Invoke();
-                double start = work.Start is { } startOf ? RunWhole(startOf(command), folder) : 0;
-                double taken = work.IsWholeProcess ? RunWhole(command, folder) : RunOnce(command, folder);
+                double start = work.Start is { } startOf ? RunWhole(startOf(command), folder, work.MayFindLeaks) : 0;
+                double taken = work.IsWholeProcess ? RunWhole(command, folder, work.MayFindLeaks) : RunOnce(command, folder);
                 if (round > 0)
                 {
                     seconds[label].Add(taken);
@@ -32,14 +34,14 @@ internal static partial class PeerRunner
         return new PeerResult(work, seconds.ToDictionary(s => s.Key, s => Median(s.Value) - Median(starts[s.Key])));
     }
 
-    public static string RunTool(string[] command, string folder)
+    public static string RunTool(string[] command, string folder, bool mayFindLeaks = false)
     {
         ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0
+        return process.ExitCode == 0 || (mayFindLeaks && process.ExitCode == CheckLeaks)
             ? output
             : throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {error.GetAwaiter().GetResult()}");
     }
@@ -54,11 +56,11 @@ internal static partial class PeerRunner
     }
 
     /// <summary>Through a shell, so that the output goes to the null device and not through this process.</summary>
-    private static double RunWhole(string[] command, string folder)
+    private static double RunWhole(string[] command, string folder, bool mayFindLeaks)
     {
         string[] line = ["sh", "-c", "exec \"$@\" > /dev/null", "sh", .. command];
         long begin = Stopwatch.GetTimestamp();
-        RunTool(line, folder);
+        RunTool(line, folder, mayFindLeaks);
         return Stopwatch.GetElapsedTime(begin).TotalSeconds;
     }
 

@@ -14,6 +14,9 @@ internal sealed record PeerWork(string Title, int Requests, double Goal, Action?
     /// <summary>Whether the time is that of the whole process, whose output goes nowhere, instead of what it says itself.</summary>
     public bool IsWholeProcess { get; init; }
 
+    /// <summary>Whether a check may end with the code for leaks: QEMU counts some in large files where there are none.</summary>
+    public bool MayFindLeaks { get; init; }
+
     /// <summary>With <see cref="IsWholeProcess"/>: what a tool's command line becomes that does the same with nothing to do; its time is taken off. Null takes nothing off.</summary>
     public Func<string[], string[]>? Start { get; init; }
 }

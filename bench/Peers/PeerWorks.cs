@@ -58,6 +58,7 @@ internal static class PeerWorks
             return new PeerWork(title, 1, goal, null, [("qemu-img", ["qemu-img", .. common]), (PeerWork.Ours, [ours, .. common])])
             {
                 IsWholeProcess = true,
+                MayFindLeaks = command[0] == "check",
                 Start = isNet ? line => [.. line[..^1], empty] : null,
             };
         }
