@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Host.Tests.Chains;
 
 /// <summary>What the host adds to a request: no allocation. The image under it allocates nothing either.</summary>
@@ -51,19 +53,5 @@ public sealed class RequestCostTests
         task.GetAwaiter().GetResult();
     }
 
-    private static long AllocatedBy(Action request)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            request();
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < Requests; i++)
-        {
-            request();
-        }
-
-        return (GC.GetAllocatedBytesForCurrentThread() - before) / Requests;
-    }
+    private static long AllocatedBy(Action request) => Allocations.LeastOf(Requests, _ => request());
 }

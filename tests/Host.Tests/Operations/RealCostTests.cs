@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Host.Tests.Operations;
 
 /// <summary>From the disk down to the file: no allocation per read and per write in place, in both forms.</summary>
@@ -52,19 +54,5 @@ public sealed class RealCostTests : IDisposable
         }
     }
 
-    private static long AllocatedBy(Action<int> request)
-    {
-        for (int i = 0; i < Requests; i++)
-        {
-            request(i);
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < Requests; i++)
-        {
-            request(i);
-        }
-
-        return (GC.GetAllocatedBytesForCurrentThread() - before) / Requests;
-    }
+    private static long AllocatedBy(Action<int> request) => Allocations.LeastOf(Requests, request);
 }
