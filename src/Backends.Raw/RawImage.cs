@@ -165,7 +165,7 @@ internal sealed partial class RawImage : DiskImageBase
     protected override ValueTask<ReadResult> ReadCore<TIo>(long offset, IoBuffer buffer, CancellationToken cancellationToken)
     {
         ValueTask<int> read = TIo.ReadAsync(_storage, offset, buffer, cancellationToken);
-        return read.IsCompletedSuccessfully ? new ValueTask<ReadResult>(EndRead(offset, buffer, read.Result)) : Await(this, read, offset, buffer);
+        return read.IsCompletedSuccessfully ? new ValueTask<ReadResult>(EndRead(offset, buffer, SyncIo.Complete(read))) : Await(this, read, offset, buffer);
 
         static async ValueTask<ReadResult> Await(RawImage image, ValueTask<int> read, long offset, IoBuffer buffer) =>
             image.EndRead(offset, buffer, await read.ConfigureAwait(false));

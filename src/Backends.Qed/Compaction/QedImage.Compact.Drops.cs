@@ -20,13 +20,13 @@ internal sealed partial class QedImage
             foreach (TablePlace table in used.Tables)
             {
                 bool isEmpty = true;
-                _reader.Rewind();
-                while (await _reader.NextAsync<AsyncIo>(table.Offset, cancellationToken).ConfigureAwait(false))
+                _walk.OpenTable(table.Offset);
+                while (await _walk.NextEntriesAsync<AsyncIo>(cancellationToken).ConfigureAwait(false))
                 {
-                    for (int at = 0; at < _reader.Entries.Length;)
+                    for (int at = 0; at < _walk.Entries.Length;)
                     {
                         at = CollectDrops(table, zeros, at, ref isEmpty);
-                        if (at < _reader.Entries.Length && IsForUser(_reader.Entries[at]))
+                        if (at < _walk.Entries.Length && IsForUser(_walk.Entries[at]))
                         {
                             isEmpty &= await AskAsync(table, at++, cancellationToken).ConfigureAwait(false);
                         }
@@ -60,7 +60,7 @@ internal sealed partial class QedImage
         /// </summary>
         private int CollectDrops(TablePlace table, ClusterBitmap zeros, int at, ref bool isEmpty)
         {
-            ReadOnlySpan<ulong> entries = _reader.Entries;
+            ReadOnlySpan<ulong> entries = _walk.Entries;
             for (; at < entries.Length && !IsBatchFull; at++)
             {
                 ulong value = entries[at];
@@ -70,7 +70,7 @@ internal sealed partial class QedImage
                     continue;
                 }
 
-                long cluster = ClusterOf(table, _reader.FirstIndex + at);
+                long cluster = ClusterOf(table, _walk.FirstIndex + at);
                 if (value != QedEntry.Zero && IsForUser(value))
                 {
                     return at;
@@ -98,8 +98,8 @@ internal sealed partial class QedImage
         /// <summary>Puts one cluster into the batch if it holds what lies beneath, or zeros; true when its entry would become 0.</summary>
         private async ValueTask<bool> AskAsync(TablePlace table, int at, CancellationToken cancellationToken)
         {
-            long cluster = ClusterOf(table, _reader.FirstIndex + at);
-            ulong value = _reader.Entries[at];
+            long cluster = ClusterOf(table, _walk.FirstIndex + at);
+            ulong value = _walk.Entries[at];
             ulong after = await EntryAfterLookAsync(cluster, value, cancellationToken).ConfigureAwait(false);
             if (after != value)
             {

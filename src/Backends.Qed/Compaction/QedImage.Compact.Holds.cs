@@ -75,10 +75,11 @@ internal sealed partial class QedImage
                 return false;
             }
 
+            long usedEndBytes = used.UsedEndBytes;
             await HoldAsync(WriteHold.OfEverything(), CancellationToken.None).ConfigureAwait(false);
             try
             {
-                if (!_image._allocator.TryLowerEnd(_endBytes, used.UsedEndBytes))
+                if (!_image._allocator.TryLowerEnd(_endBytes, usedEndBytes))
                 {
                     return false;
                 }
@@ -90,7 +91,7 @@ internal sealed partial class QedImage
                 EndHold();
             }
 
-            await _image.GiveBackHolesAsync(used, used.UsedEndBytes, CancellationToken.None).ConfigureAwait(false);
+            await _image.GiveBackHolesAsync(used, usedEndBytes, CancellationToken.None).ConfigureAwait(false);
             await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
             return true;
         }

@@ -16,10 +16,10 @@ internal sealed partial class QedImage
             _progress.Begin("moving data", CountMoves(used, plan) << _geometry.ClusterBits);
             foreach (TablePlace table in used.Tables)
             {
-                _reader.Rewind();
-                while (await _reader.NextAsync<AsyncIo>(table.Offset, cancellationToken).ConfigureAwait(false))
+                _walk.OpenTable(table.Offset);
+                while (await _walk.NextEntriesAsync<AsyncIo>(cancellationToken).ConfigureAwait(false))
                 {
-                    for (int at = 0; at < _reader.Entries.Length;)
+                    for (int at = 0; at < _walk.Entries.Length;)
                     {
                         at = CollectMoves(table, plan, at);
                         if (IsBatchFull)
@@ -56,7 +56,7 @@ internal sealed partial class QedImage
 
         private int CollectMoves(TablePlace table, RelocationPlan plan, int at)
         {
-            ReadOnlySpan<ulong> entries = _reader.Entries;
+            ReadOnlySpan<ulong> entries = _walk.Entries;
             for (; at < entries.Length && !IsBatchFull; at++)
             {
                 ulong value = entries[at];
@@ -72,7 +72,7 @@ internal sealed partial class QedImage
                         throw Changed(value);
                     }
 
-                    AddToBatch(new EntryChange(ClusterOf(table, _reader.FirstIndex + at), value, (ulong)(hole << _geometry.ClusterBits)));
+                    AddToBatch(new EntryChange(ClusterOf(table, _walk.FirstIndex + at), value, (ulong)(hole << _geometry.ClusterBits)));
                 }
             }
 

@@ -152,10 +152,10 @@ internal sealed partial class QedImage
 
         private async ValueTask<bool> IsEmptyAsync(TablePlace table, CancellationToken cancellationToken)
         {
-            _reader.Rewind();
-            while (await _reader.NextAsync<AsyncIo>(table.Offset, cancellationToken).ConfigureAwait(false))
+            _walk.OpenTable(table.Offset);
+            while (await _walk.NextEntriesAsync<AsyncIo>(cancellationToken).ConfigureAwait(false))
             {
-                if (_reader.Entries.ContainsAnyExcept(QedEntry.Unallocated))
+                if (_walk.Entries.ContainsAnyExcept(QedEntry.Unallocated))
                 {
                     return false;
                 }

@@ -62,9 +62,9 @@ internal sealed partial class QedImage
         private readonly bool _movesOnly;
         private readonly CompactionProgress _progress;
         private readonly QedGeometry _geometry;
-        private readonly TableReader _reader;
         private readonly List<EntryChange> _batch = [];
         private readonly int _maxSlices;
+        private MetadataWalk _walk;
         private Task _commit = Task.CompletedTask;
         private WriteHold? _heldForGood;
         private long _endBytes;
@@ -77,7 +77,7 @@ internal sealed partial class QedImage
             _movesOnly = movesOnly;
             _progress = new CompactionProgress(progress);
             _geometry = image.Header.Geometry;
-            _reader = new TableReader(image._storage, _geometry);
+            _walk = new MetadataWalk(image._storage, image.Header);
 
             // Slices that were changed are pinned until they are written, two batches at a time.
             _maxSlices = Math.Max(1, image._pool.CapacityPages / 8);
@@ -130,7 +130,7 @@ internal sealed partial class QedImage
 
                 if (CanCut)
                 {
-                    RelocationPlan plan = PlanFor(used);
+                    RelocationPlan plan = used.PlanMoves();
                     if (plan.TablesInTheWay.Count > 0 && mayEvacuate)
                     {
                         // To places behind the end, so that the next pass finds room that is in one piece.
@@ -170,17 +170,13 @@ internal sealed partial class QedImage
 
         private bool CanCut => (_image._storage.Facts & StorageFacts.CanSetLength) != 0;
 
-        private RelocationPlan PlanFor(UsedClusters used)
-        {
-            long[] tables = [.. used.SortedTables(), _image.Header.L1TableOffset >> _geometry.ClusterBits];
-            Array.Sort(tables);
-            return new RelocationPlan(used.FirstCluster, used.All, tables, _geometry.TableClusters);
-        }
-
         private async ValueTask<UsedClusters> ScanAsync(CancellationToken cancellationToken)
         {
             UsedClusters used = _image.NewUsedClusters(_endBytes, "compact");
-            await used.FindAsync<SyncIo>(new MetadataWalk(_image._storage, _image.Header), cancellationToken).ConfigureAwait(false);
+
+            // L1 may have moved since the last one.
+            _walk = new MetadataWalk(_image._storage, _image.Header);
+            await used.FindAsync<SyncIo>(_walk, cancellationToken).ConfigureAwait(false);
 
             // Every request that may know a table where it was before has ended: what becomes of that place must not be taken for a table.
             long[] tables = used.SortedTables();

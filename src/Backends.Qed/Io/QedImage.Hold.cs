@@ -28,10 +28,15 @@ internal sealed partial class QedImage
     private void EndHold() => Interlocked.Exchange(ref _hold, null)?.End();
 
     /// <summary>
-    /// Inside an epoch, and before the mapping is looked up: the hold there is, or null. One that is set later waits for this request; but one that has
-    /// ended before a look may have changed what was looked up before it.
+    /// Begins a request that writes, and sees the hold there is, before any mapping is looked up: a hold that is set later waits for this request; but one
+    /// that had ended before a later look might have changed what was looked up before it.
     /// </summary>
-    private WriteHold? SeeHold() => Volatile.Read(ref _hold);
+    private int EnterWriter(out WriteHold? hold)
+    {
+        int slot = _epochs.Enter();
+        hold = Volatile.Read(ref _hold);
+        return slot;
+    }
 
     /// <summary>Whether a write meets a hold.</summary>
     private bool IsHeld(WriteHold? hold, long offset, long lengthBytes) =>

@@ -78,7 +78,7 @@ internal sealed partial class QedImage
                         return EndReadAsync(reading, run, slot);
                     }
 
-                    CheckRead(run, reading.Result);
+                    CheckRead(run, SyncIo.Complete(reading));
                 }
 
                 return new(new ReadResult(run.Kind, length));

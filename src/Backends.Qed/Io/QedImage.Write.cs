@@ -74,12 +74,10 @@ internal sealed partial class QedImage
     {
         while (true)
         {
-            WriteHold? hold;
-            int slot = _epochs.Enter();
+            int slot = EnterWriter(out WriteHold? hold);
             try
             {
                 CheckMayWrite(offset, buffer.Length);
-                hold = SeeHold();
                 if (!IsHeld(hold, offset, buffer.Length))
                 {
                     return await WriteRunInEpochAsync<TIo>(offset, buffer, flags, cancellationToken).ConfigureAwait(false);

@@ -27,8 +27,7 @@ internal sealed partial class QedImage
         while (done < lengthBytes)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            WriteHold? hold;
-            int slot = _epochs.Enter();
+            int slot = EnterWriter(out WriteHold? hold);
             try
             {
                 if (done > 0 && IsReadOnly)
@@ -38,7 +37,6 @@ internal sealed partial class QedImage
                 }
 
                 CheckMayWrite(offset, lengthBytes);
-                hold = SeeHold();
                 MapRun run = await _map.LookupAsync<TIo>(offset + done, lengthBytes - done, cancellationToken).ConfigureAwait(false);
                 if (!IsHeld(hold, offset + done, run.LengthBytes))
                 {

@@ -16,8 +16,6 @@ internal sealed class RelocationPlan
     private readonly ClusterBitmap _used;
     private readonly long[] _tables;
     private readonly int _tableClusters;
-    private readonly long _pinned;
-    private readonly long _pinnedEnd;
     private readonly ClusterBitmap _windows;
     private readonly IEnumerator<(long First, long Count)> _holes;
     private long _nextHole;
@@ -28,15 +26,12 @@ internal sealed class RelocationPlan
     /// <param name="used">Every cluster in use at or behind <paramref name="firstMovable"/>, tables too; its count is the end as it is now. Does not change while the plan is used.</param>
     /// <param name="tables">Where the tables that may move start; ascending, none overlaps another.</param>
     /// <param name="tableClusters">Clusters per table.</param>
-    /// <param name="pinned">A run of used clusters that stays where it is, such as an L1 table that cannot move; default for none.</param>
-    public RelocationPlan(long firstMovable, ClusterBitmap used, long[] tables, int tableClusters, (long First, long Count) pinned = default)
+    public RelocationPlan(long firstMovable, ClusterBitmap used, long[] tables, int tableClusters)
     {
         _first = firstMovable;
         _used = used;
         _tables = tables;
         _tableClusters = tableClusters;
-        _pinned = pinned.Count == 0 ? long.MaxValue : pinned.First;
-        _pinnedEnd = pinned.First + pinned.Count;
 
         FinalEnd = SmallestEnd(tables.Length);
         long best = SmallestEnd(keptTables: 0);
@@ -125,11 +120,6 @@ internal sealed class RelocationPlan
     /// <summary>Whether all fits below an end when the lowest so many tables keep their places, as far as they lie below it, and the others are out of the way.</summary>
     private bool IsPossible(long end, int keptTables)
     {
-        if (_pinned != long.MaxValue && end < _pinnedEnd)
-        {
-            return false;
-        }
-
         int kept = Math.Min(keptTables, TablesBelow(end));
 
         // A table across the end has to move, and a copy must not touch the original: its part below is room for nothing.
@@ -159,32 +149,18 @@ internal sealed class RelocationPlan
         return index >= 0 ? index : ~index;
     }
 
-    /// <summary>What lies below an end between the tables that are kept, and the pinned run.</summary>
+    /// <summary>What lies below an end between the tables that are kept.</summary>
     private IEnumerable<(long First, long End)> Segments(long end, int kept)
     {
         long at = _first;
-        bool isPinPassed = _pinned >= end;
         for (int i = 0; i < kept; i++)
         {
-            if (!isPinPassed && _pinned < _tables[i])
-            {
-                yield return (at, _pinned);
-                at = _pinnedEnd;
-                isPinPassed = true;
-            }
-
             if (_tables[i] > at)
             {
                 yield return (at, _tables[i]);
             }
 
             at = _tables[i] + _tableClusters;
-        }
-
-        if (!isPinPassed)
-        {
-            yield return (at, _pinned);
-            at = _pinnedEnd;
         }
 
         if (at < end)

@@ -87,6 +87,14 @@ internal sealed class UsedClusters
         return tables;
     }
 
+    /// <summary>What moves where so that the file can be cut; L1 moves like any table.</summary>
+    public RelocationPlan PlanMoves()
+    {
+        long[] tables = [.. SortedTables(), _header.L1TableOffset >> _geometry.ClusterBits];
+        Array.Sort(tables);
+        return new RelocationPlan(FirstCluster, All, tables, _geometry.TableClusters);
+    }
+
     /// <summary>The runs of clusters that nothing refers to, in order.</summary>
     public IEnumerable<(long First, long Count)> FreeRuns() => All.ClearRuns(FirstCluster);
 

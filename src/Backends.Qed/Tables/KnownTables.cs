@@ -96,13 +96,6 @@ internal sealed class KnownTables(QedGeometry geometry)
         }
     }
 
-    /// <summary>Forgets tables that are gone from where they were.</summary>
-    public void Remove(IReadOnlySet<long> offsets)
-    {
-        HashSet<long> clusters = [.. offsets.SelectMany(offset => Enumerable.Range(0, geometry.TableClusters).Select(i => (offset >> geometry.ClusterBits) + i))];
-        RemoveWhere(clusters.Contains);
-    }
-
     /// <summary>Forgets clusters that belong to no table any more.</summary>
     public void RemoveWhere(Predicate<long> isGone)
     {

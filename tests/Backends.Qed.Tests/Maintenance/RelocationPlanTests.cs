@@ -3,7 +3,7 @@ using QedVd.TestKit;
 namespace QedVd.Backends.Qed.Tests.Maintenance;
 
 /// <summary>
-/// Layouts are drawn one character per cluster: H header, L a pinned run, T the clusters of tables (of 2 unless told), d data, '.' a hole.
+/// Layouts are drawn one character per cluster: H header, T the clusters of tables (of 2 unless told), L those of L1, which is a table like others, d data, '.' a hole.
 /// </summary>
 public sealed class RelocationPlanTests
 {
@@ -14,7 +14,7 @@ public sealed class RelocationPlanTests
     [InlineData("H.LL.TTdddd", 9)]
     [InlineData("HLL..ddTT", 7)] // a table into a free window
     [InlineData("HLL.d.dTT", 7)] // a table into a window that data leaves
-    [InlineData("H.....TTLL", 10)] // a pinned run at the end keeps all
+    [InlineData("H.....TTLL", 5)] // all tables move, L1 too
     public void FinalEnd_IsWhereAllThatIsUsedFits(string layout, long end)
     {
         Layout before = new(layout);
@@ -119,18 +119,15 @@ public sealed class RelocationPlanTests
     private sealed class Layout
     {
         private readonly int _tableClusters;
-        private readonly (long First, long Count) _pinned;
         private List<long> _tables = [];
         private HashSet<long> _data = [];
 
         public Layout(string layout, int tableClusters = 2)
         {
             _tableClusters = tableClusters;
-            int pinned = layout.IndexOf('L', StringComparison.Ordinal);
-            _pinned = pinned < 0 ? default : (pinned, layout.Count(kind => kind == 'L'));
             for (int i = 0; i < layout.Length; i++)
             {
-                if (layout[i] == 'T')
+                if (layout[i] is 'T' or 'L')
                 {
                     _tables.Add(i);
                     i += tableClusters - 1;
@@ -146,7 +143,7 @@ public sealed class RelocationPlanTests
         {
             ClusterBitmap used = Used();
             isFull = used.SetCount + 1 == used.ClusterCount;
-            return new RelocationPlan(1, used, [.. _tables.Order()], _tableClusters, _pinned);
+            return new RelocationPlan(1, used, [.. _tables.Order()], _tableClusters);
         }
 
         public void Evacuate(IReadOnlyList<long> tables)
@@ -181,7 +178,7 @@ public sealed class RelocationPlanTests
             foreach (TableMove move in plan.TableMoves)
             {
                 Assert.Contains(move.From, _tables);
-                Assert.DoesNotContain(Clusters(move.To), cluster => oldTables.Contains(cluster) || data.Contains(cluster) || IsPinned(cluster));
+                Assert.DoesNotContain(Clusters(move.To), cluster => oldTables.Contains(cluster) || data.Contains(cluster));
             }
 
             _tables = [.. _tables.Except(plan.TableMoves.Select(move => move.From)), .. plan.TableMoves.Select(move => move.To)];
@@ -201,13 +198,11 @@ public sealed class RelocationPlanTests
 
         private ClusterBitmap Used()
         {
-            long[] clusters = [.. _data, .. _tables.SelectMany(Clusters), .. _pinned.Count == 0 ? [] : Enumerable.Range((int)_pinned.First, (int)_pinned.Count).Select(i => (long)i)];
+            long[] clusters = [.. _data, .. _tables.SelectMany(Clusters)];
             ClusterBitmap used = new(clusters.Length == 0 ? 1 : clusters.Max() + 1);
             Array.ForEach(clusters, cluster => Assert.True(used.TrySet(cluster)));
             return used;
         }
-
-        private bool IsPinned(long cluster) => cluster >= _pinned.First && cluster < _pinned.First + _pinned.Count;
 
         private IEnumerable<long> Clusters(long table) => Enumerable.Range(0, _tableClusters).Select(i => table + i);
     }

@@ -58,7 +58,7 @@ internal sealed class LeakReclaimer
                 return (0, _header);
             }
 
-            RelocationPlan plan = new(_header.HeaderClusters, used.All, TablesWithL1(used), Geometry.TableClusters);
+            RelocationPlan plan = used.PlanMoves();
             if (_isDryRun)
             {
                 left = plan.EndAfterEvacuation - _header.HeaderClusters - used.All.SetCount;
@@ -101,14 +101,6 @@ internal sealed class LeakReclaimer
         _progress?.Report(new OperationProgress(0, lengthBytes, "looking for room"));
         await used.FindAsync<TIo>(new MetadataWalk(_storage, _header), cancellationToken).ConfigureAwait(false);
         return used;
-    }
-
-    /// <summary>Nobody uses the image: L1 can move as well.</summary>
-    private long[] TablesWithL1(UsedClusters used)
-    {
-        long[] tables = [.. used.SortedTables(), _header.L1TableOffset >> Geometry.ClusterBits];
-        Array.Sort(tables);
-        return tables;
     }
 
     /// <summary>Moves what is to move next; false when nothing can be gained any more.</summary>
