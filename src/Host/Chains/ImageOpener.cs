@@ -11,6 +11,8 @@ internal sealed class ImageOpener(BackendCatalog backends, TablePool tables, Tim
 
     public ILogger Logger => logger;
 
+    public TimeProvider Time => time;
+
     public ValueTask<ProbeReport> ProbeAsync<TIo>(IImageStorage storage, CancellationToken cancellationToken)
         where TIo : struct, IIoMode =>
         TIo.IsSynchronous ? new ValueTask<ProbeReport>(_prober.Probe(storage)) : _prober.ProbeAsync(storage, cancellationToken: cancellationToken);
