@@ -115,7 +115,7 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
             ImageOpenFlags flags = ImageOpenFlags.ReadOnly | (options.ForceShare ? ImageOpenFlags.Shareable : ImageOpenFlags.None) | (options.Flags & ImageOpenFlags.Sequential);
             try
             {
-                _levels.Add(await opener.OpenAsync<TIo>(storage, path, format, new ImageOpenOptions { Flags = flags }, cancellationToken).ConfigureAwait(false));
+                _levels.Add(await opener.OpenAsync<TIo>(storage, path, format, new ImageOpenOptions { Flags = flags, Mode = options.Mode }, cancellationToken).ConfigureAwait(false));
             }
             catch (ImageException exception)
             {

@@ -7,23 +7,25 @@ namespace QedVd.Host;
 internal sealed class Generation
 {
     private readonly int _topBlockBytes;
+    private readonly GenerationTraits _traits;
 
     /// <param name="levels">Top first.</param>
-    /// <param name="lengthBytes">What the guest may address; null: all of the top.</param>
-    /// <param name="isParentRenamed">The top names another parent than it is composed with: what it does not hold itself may read as something else once it is opened again.</param>
-    public Generation(IReadOnlyList<Level> levels, long? lengthBytes = null, bool isParentRenamed = false)
+    /// <param name="traits">What is special about it for a while.</param>
+    public Generation(IReadOnlyList<Level> levels, GenerationTraits traits = default)
     {
-        IsParentRenamed = isParentRenamed;
+        _traits = traits;
         Levels = [.. levels];
         Images = [.. levels.Select(level => level.Image)];
         LengthsBytes = [.. levels.Select(level => level.Image.VirtualSizeBytes)];
-        LengthBytes = lengthBytes ?? LengthsBytes[0];
+        LengthBytes = traits.LengthBytes ?? LengthsBytes[0];
         _topBlockBytes = Math.Max(1, Images[0].Limits.BlockBytes);
-        Beneath = isParentRenamed ? Beneath.Unknown : BeneathOf(0);
+        bool isBeneathUnsettled = traits.IsParentRenamed || traits.IsRearranging;
+        Beneath = isBeneathUnsettled ? Beneath.Unknown : BeneathOf(0);
         OverEndBytes = Beneath.Kind == BeneathKind.Unknown ? long.MaxValue : RoundUp(Beneath.LengthBytes, _topBlockBytes);
         Memo = OwnerMemo.TryCreate(Levels, Images, LengthsBytes);
         IsTopReadOnly = Images[0].IsReadOnly;
-        HonorSame = isParentRenamed || (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
+        HonorSame = isBeneathUnsettled || (Images[0].OpenFlags & ImageOpenFlags.HonorSame) != 0 || Levels.Skip(1).Any(level => level.IsMutable);
+        Changes = traits.Changes;
     }
 
     public Level[] Levels { get; }
@@ -54,7 +56,10 @@ internal sealed class Generation
     public long OverEndBytes { get; }
 
     /// <summary>Whether what lies beneath is not what lies there once the disk is opened again: then nothing may be left to it.</summary>
-    public bool IsParentRenamed { get; }
+    public bool IsParentRenamed => _traits.IsParentRenamed;
+
+    /// <summary>Takes down what the guest changes; null when nobody wants to know.</summary>
+    public ChangeTracker? Changes { get; }
 
     /// <summary>Whether data is written though the chain reads it already.</summary>
     public bool HonorSame { get; }
@@ -73,19 +78,23 @@ internal sealed class Generation
     }
 
     /// <summary>The same levels for a guest that sees less of them.</summary>
-    public Generation Narrowed(long lengthBytes) => new(Levels, lengthBytes, IsParentRenamed);
+    public Generation Narrowed(long lengthBytes) => new(Levels, _traits with { LengthBytes = lengthBytes });
 
     /// <summary>The same levels, looked at anew.</summary>
-    public Generation Remade() => new(Levels, lengthBytes: null, IsParentRenamed);
+    public Generation Remade() => new(Levels, _traits with { LengthBytes = null });
 
     /// <summary>The same levels, with the top in another place.</summary>
-    public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], lengthBytes: null, IsParentRenamed);
+    public Generation Moved(string path) => new([Levels[0].At(path), .. Levels[1..]], _traits with { LengthBytes = null });
 
     /// <summary>The same levels under a new top.</summary>
-    public Generation Under(Level overlay) => new([overlay, .. Levels], lengthBytes: null, IsParentRenamed);
+    public Generation Under(Level overlay) => new([overlay, .. Levels], _traits with { LengthBytes = null });
 
     /// <summary>The same levels under a top that names another parent.</summary>
-    public Generation WithRenamedParent() => new(Levels, lengthBytes: null, isParentRenamed: true);
+    public Generation WithRenamedParent() => new(Levels, new GenerationTraits { IsParentRenamed = true });
+
+    /// <summary>Other levels, or the same, that are being rearranged: nothing is left to what lies beneath the top, and what the guest changes is taken down.</summary>
+    public static Generation Rearranging(IReadOnlyList<Level> levels, ChangeTracker? changes) =>
+        new(levels, new GenerationTraits { IsRearranging = true, Changes = changes });
 
     /// <summary>What lies beneath a level.</summary>
     public Beneath BeneathOf(int depth)

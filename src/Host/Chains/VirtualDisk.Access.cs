@@ -1,6 +1,3 @@
-using System.Runtime.ExceptionServices;
-using Microsoft.Extensions.Logging;
-
 namespace QedVd.Host;
 
 /// <content>Read-only to read-write and back, while the disk is in use.</content>
@@ -52,7 +49,7 @@ public sealed partial class VirtualDisk
         try
         {
             await drained.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await FreezeAsync(old.Levels[0], cancellationToken).ConfigureAwait(false);
+            await LevelAccess.FreezeAsync(old.Levels[0], cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -67,33 +64,8 @@ public sealed partial class VirtualDisk
     private async ValueTask MakeWritableAsync(CancellationToken cancellationToken)
     {
         Generation old = _generation;
-        Level top = old.Levels[0];
         await CheckMayWriteAsync(old, cancellationToken).ConfigureAwait(false);
-        var file = top.Storage as FileStorage;
-        bool wasReadOnly = file is { IsReadOnly: true };
-        if (wasReadOnly)
-        {
-            await Task.Run(() => file!.ChangeAccess(readOnly: false), cancellationToken).ConfigureAwait(false);
-        }
-
-        try
-        {
-            if (top.Image.IsReadOnly)
-            {
-                ImageOpenFlags flags = top.Image.OpenFlags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info);
-                await top.Image.SetOpenFlagsAsync(flags, cancellationToken).ConfigureAwait(false);
-            }
-        }
-        catch (Exception cause)
-        {
-            if (wasReadOnly)
-            {
-                GiveBackAccess(file!);
-            }
-
-            ExceptionDispatchInfo.Throw(cause);
-        }
-
+        await LevelAccess.UnfreezeAsync(old.Levels[0], old.Top.OpenFlags, _logger, cancellationToken).ConfigureAwait(false);
         _options = _options with { ReadOnly = false };
         await PublishAsync(old.Remade()).ConfigureAwait(false);
     }
@@ -125,17 +97,4 @@ public sealed partial class VirtualDisk
     }
 
     private ImageException MayNotWrite(ImageErrorKind kind, string why) => new(kind, $"{Shown}: the disk cannot be made writable: {why}", Path, "make writable");
-
-    private void GiveBackAccess(FileStorage file)
-    {
-        try
-        {
-            file.ChangeAccess(readOnly: true);
-        }
-        catch (ImageException exception)
-        {
-            // The image is read-only all the same; others are kept out more than need be.
-            _logger.LogWarning(exception, "{Path}: the file stays locked for writing, though the disk could not be made writable", Path);
-        }
-    }
 }

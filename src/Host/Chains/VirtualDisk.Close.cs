@@ -117,7 +117,7 @@ public sealed partial class VirtualDisk
             generation.Writers.WakeWaiters();
             await TIo.WaitAsync(writers, default).ConfigureAwait(false);
             await TIo.WaitAsync(readers, default).ConfigureAwait(false);
-            Exception? lost = await CloseLevelsAsync<TIo>(generation.Levels).ConfigureAwait(false);
+            Exception? lost = _ownsLevels ? await CloseLevelsAsync<TIo>(generation.Levels).ConfigureAwait(false) : null;
             _host?.Forget(_number);
             if (lost is not null)
             {

@@ -95,7 +95,7 @@ public sealed partial class VirtualDisk
         try
         {
             await drained.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await FreezeAsync(old.Levels[0], cancellationToken).ConfigureAwait(false);
+            await LevelAccess.FreezeAsync(old.Levels[0], cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -105,41 +105,6 @@ public sealed partial class VirtualDisk
         }
 
         await PublishHeldAsync(next).ConfigureAwait(false);
-    }
-
-    // All that was written is durable, what was reserved is trimmed, and the file is held for reading only. On failure it is as before.
-    private static async ValueTask FreezeAsync(Level top, CancellationToken cancellationToken)
-    {
-        await top.Image.FlushAsync(cancellationToken).ConfigureAwait(false);
-        ImageOpenFlags flags = top.Image.OpenFlags;
-        bool isFrozen = await TrySetFlagsAsync(top.Image, flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            (top.Storage as FileStorage)?.ChangeAccess(readOnly: true);
-        }
-        catch
-        {
-            if (isFrozen)
-            {
-                await top.Image.SetOpenFlagsAsync(flags, CancellationToken.None).ConfigureAwait(false);
-            }
-
-            throw;
-        }
-    }
-
-    // A format that cannot change its flags stays as it is: nothing but the host writes to it, and the host does so no more.
-    private static async ValueTask<bool> TrySetFlagsAsync(IDiskImage image, ImageOpenFlags flags, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await image.SetOpenFlagsAsync(flags, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (ImageException exception) when (exception.Kind == ImageErrorKind.NotSupported)
-        {
-            return false;
-        }
     }
 
     // The overlay's blocks are as large as the top's: copying up then moves whole blocks.

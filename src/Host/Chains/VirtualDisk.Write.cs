@@ -62,6 +62,7 @@ public sealed partial class VirtualDisk
         try
         {
             CheckChange(generation, "write", offset, buffer.Length);
+            generation.Changes?.Mark(offset, buffer.Length);
             await WriteRunAsync<TIo>(generation, offset, buffer, flags, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -79,6 +80,7 @@ public sealed partial class VirtualDisk
         try
         {
             CheckChange(generation, "write", offset, buffers.Sum(buffer => (long)buffer.Length));
+            generation.Changes?.Mark(offset, buffers.Sum(buffer => (long)buffer.Length));
             foreach (ReadOnlyMemory<byte> buffer in buffers)
             {
                 await WriteRunAsync<TIo>(generation, offset, new IoBuffer(buffer), flags, cancellationToken).ConfigureAwait(false);
@@ -119,6 +121,7 @@ public sealed partial class VirtualDisk
         try
         {
             CheckChange(generation, "write zeros", offset, lengthBytes);
+            generation.Changes?.Mark(offset, lengthBytes);
             if ((flags & WriteFlags.FastOnly) != 0 && !await IsZeroingFastAsync<TIo>(generation, offset, lengthBytes, cancellationToken).ConfigureAwait(false))
             {
                 throw NotFast(generation);
@@ -153,6 +156,7 @@ public sealed partial class VirtualDisk
         try
         {
             CheckChange(generation, "discard", offset, lengthBytes);
+            generation.Changes?.Mark(offset, lengthBytes);
             while (lengthBytes > 0)
             {
                 long done = await DiscardRunAsync<TIo>(generation, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);

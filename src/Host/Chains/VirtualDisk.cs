@@ -23,6 +23,7 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     private volatile DiskOpenOptions _options;
     private readonly long _number;
     private readonly ILogger _logger;
+    private readonly bool _ownsLevels = true;
     private volatile Generation _generation;
     private volatile bool _isClosed;
 
@@ -35,6 +36,10 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
         _host = host;
         _logger = logger;
     }
+
+    /// <summary>A disk over levels of another disk, which stay its own: closing this one leaves them open.</summary>
+    private VirtualDisk(IReadOnlyList<Level> levels, ILogger logger)
+        : this(new Generation(levels), new DiskOpenOptions(), host: null, number: 0, logger) => _ownsLevels = false;
 
     /// <summary>Size of the disk.</summary>
     public long LengthBytes => _generation.LengthBytes;

@@ -1,0 +1,101 @@
+using System.Numerics;
+
+namespace QedVd.Host;
+
+/// <summary>
+/// Remembers where the guest has changed something, or may have, since it was made: marked before the change begins, and never taken back. Thread safe.
+/// </summary>
+internal sealed class ChangeTracker
+{
+    private const int MinUnitShift = 16;
+    private const int BitsPerWord = 64;
+    private const long MaxUnits = 1L << 25;
+
+    private readonly long _lengthBytes;
+    private readonly int _unitShift;
+    private readonly ulong[] _words;
+
+    public ChangeTracker(long lengthBytes)
+    {
+        _lengthBytes = lengthBytes;
+        long most = Math.Max(1, lengthBytes / MaxUnits);
+        _unitShift = Math.Max(MinUnitShift, BitOperations.Log2((ulong)most) + (BitOperations.IsPow2(most) ? 0 : 1));
+        _words = new ulong[(Units(lengthBytes) / BitsPerWord) + 1];
+    }
+
+    /// <summary>A change of this range is about to begin.</summary>
+    public void Mark(long offset, long lengthBytes)
+    {
+        if (lengthBytes <= 0)
+        {
+            return;
+        }
+
+        long last = (offset + lengthBytes - 1) >> _unitShift;
+        for (long unit = offset >> _unitShift; unit <= last;)
+        {
+            // All bits of this word that the range covers.
+            int bit = (int)(unit % BitsPerWord);
+            int count = (int)Math.Min(BitsPerWord - bit, last - unit + 1);
+            ulong bits = (count == BitsPerWord ? ulong.MaxValue : (1UL << count) - 1) << bit;
+            ref ulong word = ref _words[unit / BitsPerWord];
+            if ((Volatile.Read(ref word) & bits) != bits)
+            {
+                Interlocked.Or(ref word, bits);
+            }
+
+            unit += count;
+        }
+    }
+
+    /// <summary>Whether something in the range may have been changed.</summary>
+    public bool IsChanged(long offset, long lengthBytes) =>
+        lengthBytes > 0 && FindUnit(offset >> _unitShift, ((offset + lengthBytes - 1) >> _unitShift) + 1, isChanged: true) <= (offset + lengthBytes - 1) >> _unitShift;
+
+    /// <summary>The next run of changes at or after an offset; null when there is none.</summary>
+    public (long OffsetBytes, long LengthBytes)? FindNext(long offset)
+    {
+        long end = Units(_lengthBytes);
+        long first = FindUnit(offset >> _unitShift, end, isChanged: true);
+        if (first >= end)
+        {
+            return null;
+        }
+
+        long after = FindUnit(first, end, isChanged: false);
+        long start = Math.Max(offset, first << _unitShift);
+        return (start, Math.Min(_lengthBytes, after << _unitShift) - start);
+    }
+
+    /// <summary>How many bytes may have been changed, in whole units.</summary>
+    public long CountBytes()
+    {
+        long units = 0;
+        foreach (ref ulong word in _words.AsSpan())
+        {
+            units += BitOperations.PopCount(Volatile.Read(ref word));
+        }
+
+        return Math.Min(_lengthBytes, units << _unitShift);
+    }
+
+    private long FindUnit(long unit, long end, bool isChanged)
+    {
+        while (unit < end)
+        {
+            ulong word = Volatile.Read(ref _words[unit / BitsPerWord]);
+            ulong left = (isChanged ? word : ~word) >> (int)(unit % BitsPerWord);
+            if (left != 0)
+            {
+                return Math.Min(end, unit + BitOperations.TrailingZeroCount(left));
+            }
+
+            unit += BitsPerWord - (unit % BitsPerWord);
+        }
+
+        return end;
+    }
+
+    // Shifted down first: a length near the largest number cannot be rounded up.
+    private long Units(long lengthBytes) => lengthBytes == 0 ? 0 : ((lengthBytes - 1) >> _unitShift) + 1;
+}

@@ -1,0 +1,216 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <content>What all operations have in common that change the chain of a disk in use.</content>
+public sealed partial class VirtualDisk
+{
+    /// <summary>
+    /// The time of one such operation. While it lasts, nothing that the guest writes relies on what lies beneath the top, so that the levels there may be
+    /// changed wherever those above them hold something. Ends with <see cref="DisposeAsync"/>, on the levels that were published last.
+    /// </summary>
+    private sealed class Rearrangement : IAsyncDisposable
+    {
+        private readonly VirtualDisk _disk;
+        private readonly MaintenanceTurn _turn;
+        private readonly List<(Level Level, VirtualDisk? Disk)> _writable = [];
+
+        private Rearrangement(VirtualDisk disk, MaintenanceTurn turn)
+        {
+            _disk = disk;
+            _turn = turn;
+        }
+
+        public CancellationToken Token => _turn.Token;
+
+        /// <summary>The levels as they are now, top first. They change through this object only.</summary>
+        public IReadOnlyList<Level> Levels => _disk._generation.Levels;
+
+        /// <summary>What the guest has changed, or was about to, since <see cref="TrackAnewAsync"/>; null before.</summary>
+        public ChangeTracker? Changes => _disk._generation.Changes;
+
+        /// <summary>Waits for its turn, and until nothing relies on what lies beneath the top. The disk must be writable.</summary>
+        public static async ValueTask<Rearrangement> BeginAsync(VirtualDisk disk, string operation, CancellationToken cancellationToken)
+        {
+            MaintenanceTurn turn = await disk.EnterMaintenanceAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                disk.RequireWritable(operation);
+                disk.RequireParentAsOpened(operation);
+            }
+            catch
+            {
+                turn.Dispose();
+                throw;
+            }
+
+            var rearrangement = new Rearrangement(disk, turn);
+            try
+            {
+                await disk.PublishAsync(Generation.Rearranging(disk._generation.Levels, changes: null)).ConfigureAwait(false);
+                await disk._generation.Top.SetBeneathAsync(Beneath.Unknown, turn.Token).ConfigureAwait(false);
+                return rearrangement;
+            }
+            catch
+            {
+                await rearrangement.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+
+        /// <summary>From when it returns on, every change by the guest is taken down in a new <see cref="Changes"/> before it begins.</summary>
+        public async ValueTask TrackAnewAsync() =>
+            await _disk.PublishAsync(Generation.Rearranging(_disk._generation.Levels, new ChangeTracker(_disk.LengthBytes))).ConfigureAwait(false);
+
+        /// <summary>Makes a level beneath the top writable until the end; other programs that use it are in the way.</summary>
+        /// <returns>A disk over it and the levels beneath, not to be closed by the caller.</returns>
+        public async ValueTask<VirtualDisk> WriteToAsync(int depth)
+        {
+            Level level = Levels[depth];
+            await UnfreezeAsync(level).ConfigureAwait(false);
+            var disk = new VirtualDisk([.. Levels.Skip(depth)], _disk._logger);
+            _writable[^1] = (level, disk);
+            return disk;
+        }
+
+        /// <summary>Stores in a level, durably, that its parent is another one now; null: none. The name stays absolute where it was, and else is relative.</summary>
+        public async ValueTask RelinkAsync(int depth, Level? parent, bool isAbsolute = false)
+        {
+            Level child = Levels[depth];
+            ParentReference? before = child.Image.Parent;
+            bool wasAbsolute = before is not null && ParentName.GetPlain(before, out _) is { } name && System.IO.Path.IsPathRooted(name);
+            ParentReference? reference = parent is null
+                ? null
+                : DiskHost.ParentToRecord(RelativeName.Of(parent.Path, child.Path, isAbsolute || wasAbsolute), parent.FormatId);
+            bool isFrozen = child.Image.IsReadOnly;
+            if (isFrozen)
+            {
+                await UnfreezeAsync(child).ConfigureAwait(false);
+            }
+
+            await child.Image.SetParentAsync(reference, Token).ConfigureAwait(false);
+            if (isFrozen)
+            {
+                await FreezeAsync(child).ConfigureAwait(false);
+            }
+        }
+
+        /// <summary>Goes on with other levels, which read the same. When it returns, nobody uses those any more that are gone; the caller closes them.</summary>
+        public async ValueTask PublishAsync(IReadOnlyList<Level> levels)
+        {
+            bool hasNewTop = levels[0] != Levels[0];
+            await _disk.PublishAsync(Generation.Rearranging(levels, Changes)).ConfigureAwait(false);
+            NameTop(hasNewTop);
+        }
+
+        /// <summary>Keeps the guest's changes waiting, and returns when those under way have ended. Ends with one of the two members below.</summary>
+        public async ValueTask HoldWritersAsync()
+        {
+            RequestGate writers = _disk._generation.Writers;
+            try
+            {
+                await writers.CloseAsync().WaitAsync(Token).ConfigureAwait(false);
+            }
+            catch
+            {
+                writers.Reopen();
+                throw;
+            }
+        }
+
+        /// <summary>Lets the guest go on as before.</summary>
+        public void ReleaseWriters() => _disk._generation.Writers.Reopen();
+
+        /// <summary>Lets the guest go on, with other levels, and then as <see cref="PublishAsync"/>.</summary>
+        public async ValueTask PublishHeldAsync(IReadOnlyList<Level> levels)
+        {
+            bool hasNewTop = levels[0] != Levels[0];
+            await _disk.PublishHeldAsync(Generation.Rearranging(levels, Changes)).ConfigureAwait(false);
+            NameTop(hasNewTop);
+        }
+
+        /// <summary>Makes a level durable and read-only again, and lets others use it as a parent. The new top of the disk is not frozen.</summary>
+        public async ValueTask FreezeAsync(Level level)
+        {
+            int index = _writable.FindIndex(each => each.Level == level);
+            if (index < 0)
+            {
+                return;
+            }
+
+            VirtualDisk? disk = _writable[index].Disk;
+            if (disk is not null)
+            {
+                await disk.CloseAsync().ConfigureAwait(false);
+            }
+
+            if (level != Levels[0])
+            {
+                await LevelAccess.FreezeAsync(level, CancellationToken.None).ConfigureAwait(false);
+            }
+
+            _writable.RemoveAt(index);
+        }
+
+        /// <summary>Ends the operation. Never throws: what cannot be undone keeps others out longer than need be, and is logged.</summary>
+        public async ValueTask DisposeAsync()
+        {
+            try
+            {
+                foreach ((Level level, _) in _writable.ToArray())
+                {
+                    await TryAsync(() => FreezeAsync(level), level).ConfigureAwait(false);
+                }
+
+                await TryAsync(SettleAsync, Levels[0]).ConfigureAwait(false);
+            }
+            finally
+            {
+                _turn.Dispose();
+            }
+        }
+
+        private async ValueTask UnfreezeAsync(Level level)
+        {
+            await LevelAccess.UnfreezeAsync(level, _disk._options.Flags, _disk._logger, Token).ConfigureAwait(false);
+            _writable.Add((level, null));
+        }
+
+        // The image before the host: until then the host asks for more than it needs, which is always right. Where this fails, both go on over something unknown.
+        private async ValueTask SettleAsync()
+        {
+            var settled = new Generation(Levels);
+            await settled.Top.SetBeneathAsync(settled.Beneath, CancellationToken.None).ConfigureAwait(false);
+            await _disk.PublishAsync(settled).ConfigureAwait(false);
+        }
+
+        private void NameTop(bool hasNewTop)
+        {
+            if (hasNewTop)
+            {
+                _disk._host?.Renamed(_disk._number, _disk.Path);
+            }
+        }
+
+        private async ValueTask TryAsync(Func<ValueTask> step, Level level)
+        {
+            try
+            {
+                await step().ConfigureAwait(false);
+            }
+            catch (ImageException exception)
+            {
+                _disk._logger.LogWarning(exception, "{Path}: the end of an operation on the chain failed: {Message}", level.Path, exception.Message);
+            }
+        }
+    }
+
+    private void RequireParentAsOpened(string operation)
+    {
+        if (_generation.IsParentRenamed)
+        {
+            throw new ImageException(
+                ImageErrorKind.InvalidArgument, $"{Shown}: the parent's name was changed since the disk was opened, so that its chain is not the one that the image names. To {operation} it, open it again.", Path, operation);
+        }
+    }
+}
