@@ -56,7 +56,7 @@ internal sealed class ChangeTracker
     public (long OffsetBytes, long LengthBytes)? FindNext(long offset)
     {
         long end = Units(_lengthBytes);
-        long first = FindUnit(offset >> _unitShift, end, isChanged: true);
+        long first = offset >= _lengthBytes ? end : FindUnit(offset >> _unitShift, end, isChanged: true);
         if (first >= end)
         {
             return null;
@@ -64,7 +64,9 @@ internal sealed class ChangeTracker
 
         long after = FindUnit(first, end, isChanged: false);
         long start = Math.Max(offset, first << _unitShift);
-        return (start, Math.Min(_lengthBytes, after << _unitShift) - start);
+
+        // The last unit may end where no number reaches.
+        return (start, (after == end ? _lengthBytes : after << _unitShift) - start);
     }
 
     /// <summary>How many bytes may have been changed, in whole units.</summary>
@@ -76,7 +78,7 @@ internal sealed class ChangeTracker
             units += BitOperations.PopCount(Volatile.Read(ref word));
         }
 
-        return Math.Min(_lengthBytes, units << _unitShift);
+        return units > _lengthBytes >> _unitShift ? _lengthBytes : units << _unitShift;
     }
 
     private long FindUnit(long unit, long end, bool isChanged)
