@@ -80,6 +80,19 @@ public sealed class RateLimiterTests
     }
 
     [Fact]
+    public void Newcomer_WhoFindsNoDebt_StandsBehindThoseWhoWait()
+    {
+        // The debt is paid half a millisecond before the timer, which knows whole ones only.
+        using var limiter = new RateLimiter(10_000, _time);
+        SyncIo.Complete(limiter.WaitAsync<AsyncIo>(1005, Token));
+        Task first = Ask(limiter, 1);
+        _time.Advance(TimeSpan.FromMicroseconds(500));
+        Task second = Ask(limiter, 1);
+        Assert.Equal(2, limiter.WaitingRequests);
+        Assert.False(first.IsCompleted || second.IsCompleted);
+    }
+
+    [Fact]
     public async Task Waiter_ThatIsCancelled_HasTakenNothing()
     {
         using var limiter = new RateLimiter(Rate, _time);
