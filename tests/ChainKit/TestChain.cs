@@ -1,0 +1,70 @@
+namespace QedVd.ChainKit;
+
+/// <summary>A chain of real files, and what each of its levels must read as. An operation that a test runs on the files it also carries out here.</summary>
+public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
+{
+    /// <summary>Top first.</summary>
+    public List<ChainLevel> Levels { get; private set; } = [.. levels];
+
+    public ChainLevel Top => Levels[0];
+
+    public GuestBytes View => Top.View;
+
+    /// <summary>For messages: the files, top first.</summary>
+    public string Description => string.Join(" -> ", Levels.Select(level => $"{level.Name} ({level.View.LengthBytes})"));
+
+    public VirtualDisk Open(bool readOnly = false, ConsistencyMode mode = ConsistencyMode.Ordered) =>
+        bench.Host.OpenDisk(Top.Path, Options with { Format = Top.Format, ReadOnly = readOnly, Mode = mode });
+
+    public DiskOpenOptions Options { get; init; } = new();
+
+    /// <summary>The chain with a new image on top that reads the same.</summary>
+    public void PutOnTop(string path, string format = "qed") => Levels.Insert(0, new ChainLevel { Path = path, Format = format, View = View.Clone() });
+
+    /// <summary>The guest works, on the disk and here.</summary>
+    public Task WriteAsync(VirtualDisk disk, Random random, int changes) =>
+        Guest.ApplyAsync(disk, View, ChainPlan.DrawChanges(random, View.LengthBytes, BlockBytesOf(disk), changes));
+
+    /// <summary>
+    /// Fails unless the chain is made of these files, each level reads as it must, no image has errors or leaks, and (where <paramref name="files"/> is
+    /// true) no other file lies in the folder.
+    /// </summary>
+    public async Task ShouldHoldAsync(string what, bool files = false)
+    {
+        for (int depth = 0; depth < Levels.Count; depth++)
+        {
+            ChainLevel level = Levels[depth];
+            using VirtualDisk disk = bench.Host.OpenDisk(level.Path, Options with { Format = level.Format, ReadOnly = true });
+            Assert.True(
+                disk.Levels.Select(each => each.Path).SequenceEqual(Levels.Skip(depth).Select(each => each.Path)),
+                $"{what}: the chain of {level.Name} is {string.Join(" -> ", disk.Levels.Select(each => Path.GetFileName(each.Path)))} instead of {Description}");
+            await level.View.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
+            disk.Close();
+            await bench.ShouldBeCleanAsync(level.Path, level.Format, what).ConfigureAwait(false);
+        }
+
+        if (files)
+        {
+            string[] expected = [.. Levels.Select(level => level.Path).Order(StringComparer.Ordinal)];
+            Assert.True(bench.FilesOf(Path.GetDirectoryName(Top.Path)!).SequenceEqual(expected), $"{what}: the folder holds {string.Join(", ", bench.FilesOf(Path.GetDirectoryName(Top.Path)!))}");
+        }
+    }
+
+    /// <summary>Whether the open disk reads as it must.</summary>
+    public Task ShouldBeReadFromAsync(VirtualDisk disk, string what) => View.ShouldBeReadFromAsync(disk, what);
+
+    /// <summary>The same chain as files in another folder, byte by byte.</summary>
+    public TestChain CopyTo(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        return new TestChain(bench, Levels.Select(level =>
+        {
+            string path = Path.Combine(folder, level.Name);
+            File.Copy(level.Path, path, overwrite: true);
+            return new ChainLevel { Path = path, Format = level.Format, View = level.View.Clone() };
+        }))
+        { Options = Options };
+    }
+
+    internal static int BlockBytesOf(VirtualDisk disk) => Math.Max(512, disk.Levels[0].BlockBytes);
+}
