@@ -6,11 +6,16 @@ namespace QedVd.ChainKit;
 /// <summary>A host with the two real backends, and a folder for chains.</summary>
 public sealed class ChainBench : IDisposable
 {
+    private const string MemoryFolder = "/dev/shm";
+
     private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, RecurseSubdirectories = false };
 
     /// <param name="below">Where the folder is made; null: where temporary files go.</param>
     public ChainBench(string? below = null) =>
         Folder = below is null ? Directory.CreateTempSubdirectory("qedvd-chain-").FullName : Directory.CreateDirectory(Path.Combine(below, $"qedvd-chain-{Guid.NewGuid():N}")).FullName;
+
+    /// <summary>A folder in memory where there is one: for what does many small things, each of which waits for the disk.</summary>
+    public static string? InMemory => Directory.Exists(MemoryFolder) ? MemoryFolder : null;
 
     public DiskHost Host { get; } = new(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>().AddBackend<RawBackend>());
 

@@ -9,5 +9,8 @@ public sealed class ChainLevel
 
     public required GuestBytes View { get; set; }
 
+    /// <summary>False where nobody can say what it holds: what was written while it changed may be in it or not.</summary>
+    public bool IsViewKnown { get; set; } = true;
+
     public string Name => System.IO.Path.GetFileName(Path);
 }

@@ -38,6 +38,10 @@ public sealed class GuestBytes
         if (lengthBytes < copy.LengthBytes)
         {
             copy.Zero(lengthBytes, copy.LengthBytes - lengthBytes);
+            foreach (long index in copy._pages.Keys.Where(index => index * PageBytes >= lengthBytes).ToArray())
+            {
+                copy._pages.Remove(index);
+            }
         }
 
         copy.LengthBytes = lengthBytes;

@@ -38,7 +38,11 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
             Assert.True(
                 disk.Levels.Select(each => each.Path).SequenceEqual(Levels.Skip(depth).Select(each => each.Path)),
                 $"{what}: the chain of {level.Name} is {string.Join(" -> ", disk.Levels.Select(each => Path.GetFileName(each.Path)))} instead of {Description}");
-            await level.View.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
+            if (level.IsViewKnown)
+            {
+                await level.View.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
+            }
+
             disk.Close();
             await bench.ShouldBeCleanAsync(level.Path, level.Format, what).ConfigureAwait(false);
         }

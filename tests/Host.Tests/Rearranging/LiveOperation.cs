@@ -1,0 +1,69 @@
+using QedVd.ChainKit;
+
+namespace QedVd.Host.Tests.Rearranging;
+
+/// <summary>An operation with its options drawn, that can be run again after it was cancelled.</summary>
+internal sealed class LiveOperation
+{
+    private readonly TestChain _chain;
+    private readonly Func<CancellationToken, ValueTask> _run;
+    private readonly Action _settle;
+
+    private LiveOperation(TestChain chain, string description, Func<CancellationToken, ValueTask> run, Action? settle = null)
+    {
+        (_chain, Description, _run, _settle) = (chain, description, run, settle ?? (() => { }));
+    }
+
+    public string Description { get; }
+
+    public bool IsDone { get; private set; }
+
+    public static LiveOperation Draw(string name, TestChain chain, VirtualDisk disk, Random random) => name switch
+    {
+        "snapshot" => Snapshot(chain, disk),
+        "compact" => Compact(chain, disk, random),
+        "resize" => Resize(chain, disk, random),
+        _ => throw new ArgumentException($"No operation is called '{name}'.", nameof(name)),
+    };
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await _run(cancellationToken);
+        IsDone = true;
+    }
+
+    /// <summary>After the guests have ended: what the levels must read as.</summary>
+    public void Settle(GuestBytes now)
+    {
+        if (IsDone)
+        {
+            _settle();
+        }
+
+        _chain.Top.View = now.CloneAs(_chain.View.LengthBytes);
+    }
+
+    private static LiveOperation Snapshot(TestChain chain, VirtualDisk disk)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(chain.Top.Path)!, "new.qed");
+        return new LiveOperation(chain, "snapshot", async token => await disk.SnapshotAsync(path, cancellationToken: token), () =>
+        {
+            // What the guests had written by then, and what not, nobody can say.
+            chain.Top.IsViewKnown = false;
+            chain.PutOnTop(path);
+        });
+    }
+
+    private static LiveOperation Compact(TestChain chain, VirtualDisk disk, Random random)
+    {
+        var options = new DiskCompactOptions { DropZeroBlocks = random.Next(2) == 0, DropBlocksEqualToParent = random.Next(2) == 0 };
+        return new LiveOperation(chain, $"{options}", token => disk.CompactAsync(options, cancellationToken: token));
+    }
+
+    /// <summary>Only growth: a guest that writes beyond the end of a shrunk disk is refused.</summary>
+    private static LiveOperation Resize(TestChain chain, VirtualDisk disk, Random random)
+    {
+        long size = chain.View.LengthBytes + (random.Next(1, 1000) * 512);
+        return new LiveOperation(chain, $"to {size}", token => disk.ResizeAsync(size, cancellationToken: token), () => chain.Top.View = chain.View.CloneAs(size));
+    }
+}

@@ -1,0 +1,214 @@
+using QedVd.ChainKit;
+using QedVd.TestKit;
+
+namespace QedVd.Host.Tests.Rearranging;
+
+/// <summary>The lives of chains that a virtual machine's layer of disks is tested with elsewhere, in our own words.</summary>
+public sealed class ScenarioTests : IDisposable
+{
+    private const int MiB = 1 << 20;
+    private const long GiB = 1L << 30;
+
+    private readonly ChainBench _bench = new(ChainBench.InMemory);
+    private readonly long _seed = LongRun.Seed();
+    private readonly Random _random;
+
+    public ScenarioTests()
+    {
+        TestContext.Current.TestOutputHelper?.WriteLine($"seed {_seed}");
+        _random = new Random((int)_seed);
+    }
+
+    public void Dispose() => _bench.Dispose();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task BaseAndTwoOverlays_HalfWritten_ReadInBothForms_WhileTheTopIsTakenAwayAgainAndAgain(bool rawBase)
+    {
+        const int Size = 8 * MiB;
+        ChainPlan plan = new()
+        {
+            Levels = [.. Enumerable.Range(0, 3).Select(i => new LevelPlan
+            {
+                Name = i == 0 && rawBase ? "0.raw" : $"{i}.qed",
+                Format = i == 0 && rawBase ? "raw" : "qed",
+                SizeBytes = Size,
+                ClusterBytes = 4096 << (4 * (i % 2)),
+                Changes = HalfOf(Size),
+            })],
+        };
+        TestChain chain = await _bench.MakeAsync(plan);
+
+        while (true)
+        {
+            using (VirtualDisk disk = chain.Open())
+            {
+                await ReadInBothFormsAsync(disk, chain.View);
+                await disk.CloseAsync();
+            }
+
+            await chain.ShouldHoldAsync($"{chain.Levels.Count} levels", files: true);
+            if (chain.Levels.Count == 1)
+            {
+                break;
+            }
+
+            File.Delete(chain.Top.Path);
+            chain.Levels.RemoveAt(0);
+        }
+    }
+
+    [Theory]
+    [InlineData(65536, 4)]
+    [InlineData(4096, 16)]
+    public async Task Resize_OfADiskOfOneTebibyte_KeepsWhatLiesAt255GiB(int clusterBytes, int tableClusters)
+    {
+        // With 4 KiB clusters and tables of 16 the longest disk is of 256 GiB.
+        long tebibyte = clusterBytes == 65536 ? 1024 * GiB : 256 * GiB;
+        TestChain chain = await _bench.MakeAsync(new ChainPlan
+        {
+            Levels =
+            [
+                new LevelPlan
+                {
+                    Name = "large.qed", Format = "qed", SizeBytes = tebibyte, ClusterBytes = clusterBytes, TableClusters = tableClusters,
+                    Changes = [new GuestChange(GuestChangeKind.Data, (255 * GiB) - 5000, 70_000, 1), new GuestChange(GuestChangeKind.Data, 0, 512, 2), new GuestChange(GuestChangeKind.Data, tebibyte - 512, 512, 3)],
+                },
+            ],
+        });
+
+        foreach (long size in new[] { (255 * GiB) + 65536, tebibyte, 255 * GiB, tebibyte / 2, tebibyte })
+        {
+            using VirtualDisk disk = chain.Open();
+            await disk.ResizeAsync(size, mayShrink: true);
+            chain.Top.View = chain.View.CloneAs(size);
+            await chain.ShouldBeReadFromAsync(disk, $"{size}");
+            await disk.CloseAsync();
+            await chain.ShouldHoldAsync($"{size}", files: true);
+        }
+    }
+
+    [Fact]
+    public async Task Resize_OfAnOverlay_OverALongTopAndAShortBase_KeepsWhatLiesAt255GiB()
+    {
+        TestChain chain = await _bench.MakeAsync(new ChainPlan
+        {
+            Levels =
+            [
+                new LevelPlan { Name = "base.qed", Format = "qed", SizeBytes = 1024 * GiB, Changes = [new GuestChange(GuestChangeKind.Data, 255 * GiB, 200_000, 1), new GuestChange(GuestChangeKind.Data, 300 * GiB, 4096, 2)] },
+                new LevelPlan { Name = "over.qed", Format = "qed", SizeBytes = 1024 * GiB, Changes = [new GuestChange(GuestChangeKind.Data, (255 * GiB) + 4096, 4096, 3)] },
+            ],
+        });
+
+        // Cut below the base's data, it may not come back when the disk grows again.
+        foreach (long size in new[] { 299 * GiB, 301 * GiB, (255 * GiB) + 8192, 256 * GiB })
+        {
+            using VirtualDisk disk = chain.Open();
+            await disk.ResizeAsync(size, mayShrink: true);
+            chain.Top.View = chain.View.CloneAs(size);
+            await disk.CloseAsync();
+            await chain.ShouldHoldAsync($"{size}", files: true);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Discard_OfHalfBlocks_GivesTheWholeOnesBack_OnceBothHalvesAreGone(bool secondHalvesFirst)
+    {
+        const int Cluster = 128 * 1024;
+        const int Blocks = 16;
+        TestChain chain = await _bench.MakeAsync(new ChainPlan
+        {
+            Levels =
+            [
+                new LevelPlan { Name = "disk.qed", Format = "qed", SizeBytes = Blocks * Cluster, ClusterBytes = Cluster, Changes = [new GuestChange(GuestChangeKind.Data, 0, Blocks * Cluster, 1)] },
+            ],
+        });
+        using VirtualDisk disk = chain.Open();
+        long full = disk.Levels[0].AllocatedBytes;
+        long length = disk.Levels[0].FileLengthBytes;
+        Assert.True(full >= Blocks * Cluster, $"{full}");
+
+        foreach (int half in new[] { secondHalvesFirst ? 1 : 0, secondHalvesFirst ? 0 : 1 })
+        {
+            for (int block = 0; block < Blocks; block += 2)
+            {
+                long offset = (block * Cluster) + (half * Cluster / 2);
+                disk.Discard(offset, Cluster / 2);
+                chain.View.Zero(offset, Cluster / 2);
+            }
+
+            await chain.ShouldBeReadFromAsync(disk, $"half {half}");
+        }
+
+        disk.Flush();
+        Assert.True(disk.Levels[0].AllocatedBytes <= full - (Blocks / 2 * Cluster), $"{disk.Levels[0].AllocatedBytes} of {full} are still in use");
+        await disk.CompactAsync();
+        Assert.True(disk.Levels[0].FileLengthBytes <= length - (Blocks / 2 * Cluster), $"{disk.Levels[0].FileLengthBytes}");
+        await chain.ShouldBeReadFromAsync(disk, "compacted");
+        await disk.CloseAsync();
+        await chain.ShouldHoldAsync("closed", files: true);
+    }
+
+    [Fact]
+    public async Task Compaction_BetweenSnapshots_GivesRoomBack_AndKeepsEveryLevel()
+    {
+        TestChain chain = await _bench.MakeAsync(ChainPlan.Draw(_random, new ChainPlanOptions { MostLevels = 1, MostClusterBytes = 65536, Excluded = ChainTraits.RawBase | ChainTraits.HighOffset }));
+        for (int snapshot = 0; snapshot < 6; snapshot++)
+        {
+            using VirtualDisk disk = chain.Open();
+            await chain.WriteAsync(disk, _random, 20);
+            int half = (int)(chain.View.LengthBytes / 1024) * 512;
+            disk.WriteZeroes(half, half, WriteFlags.MayUnmap);
+            chain.View.Zero(half, half);
+            await disk.CompactAsync(new DiskCompactOptions { DropZeroBlocks = true, DropBlocksEqualToParent = snapshot % 2 == 1 });
+            await chain.ShouldBeReadFromAsync(disk, $"compacted {snapshot}");
+            string path = _bench[$"snapshot{snapshot}.qed"];
+            await disk.SnapshotAsync(path);
+            chain.PutOnTop(path);
+            await chain.WriteAsync(disk, _random, 5);
+            await disk.CompactAsync();
+            await disk.CloseAsync();
+            await chain.ShouldHoldAsync($"seed {_seed}, snapshot {snapshot}", files: true);
+        }
+    }
+
+    /// <summary>Random pieces of a disk, until about the half of it is covered.</summary>
+    private List<GuestChange> HalfOf(int sizeBytes)
+    {
+        List<GuestChange> changes = [];
+        for (int covered = 0; covered < sizeBytes / 2;)
+        {
+            int length = _random.Next(1, 64) * 1024;
+            long offset = _random.NextInt64(sizeBytes - length + 1);
+            changes.Add(new GuestChange(GuestChangeKind.Data, offset, length, _random.NextInt64()));
+            covered += length;
+        }
+
+        return changes;
+    }
+
+    /// <summary>Many reads at a time, asynchronously, and the same from threads; not one of them is in order.</summary>
+    private async Task ReadInBothFormsAsync(VirtualDisk disk, GuestBytes view)
+    {
+        byte[] expected = view.ToArray();
+        (int Offset, int LengthBytes)[] pieces = [.. Enumerable.Range(0, 300).Select(_ => _random.Next(1, 100_000)).Select(length => (_random.Next(expected.Length - length + 1), length))];
+        await Task.WhenAll(pieces.Select(async piece =>
+        {
+            byte[] read = new byte[piece.LengthBytes];
+            await disk.ReadAsync(piece.Offset, read);
+            Assert.True(expected.AsSpan(piece.Offset, piece.LengthBytes).SequenceEqual(read), $"seed {_seed}: {piece} of {disk.Path}, asynchronously");
+        }));
+        await Task.WhenAll(pieces.Chunk(75).Select(chunk => Task.Run(() =>
+        {
+            foreach ((int offset, int length) in chunk)
+            {
+                byte[] read = new byte[length];
+                disk.Read(offset, read);
+                Assert.True(expected.AsSpan(offset, length).SequenceEqual(read), $"seed {_seed}: {length} bytes at {offset} of {disk.Path}, synchronously");
+            }
+        })));
+    }
+}
