@@ -16,6 +16,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
     private readonly LinuxVolume _volume;
     private readonly Action? _barrierSeam;
     private readonly Action? _folderSeam;
+    private int _isDisposed;
     private volatile bool _readOnly;
     private volatile bool _noWaitWorks = true;
 
@@ -343,7 +344,14 @@ internal sealed unsafe partial class LinuxFile : HostFile
 
     public override void DropCache() => _ = FAdvise(_handle, 0, 0, POSIX_FADV_DONTNEED);
 
-    public override void Dispose() => _handle.Dispose();
+    public override void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            _volume.Mount?.Exit();
+            _handle.Dispose();
+        }
+    }
 
     private ImageException Failed(int errno, string operation, long? offset = null) => StorageErrors.FromErrno(errno, Path, operation, offset);
 }

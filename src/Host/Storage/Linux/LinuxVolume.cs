@@ -3,9 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace QedVd.Host;
 
-/// <summary>What the file system of a file promises.</summary>
-internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCoversLength)
+/// <summary>What the file system of a file promises. <see cref="LinuxMount"/>: what remembers a part of it while the file is open; given back by the file.</summary>
+internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCoversLength, LinuxMount? Mount = null)
 {
+    private const uint MaskMountId = 0x1000;
     private const long MagicExt = 0xEF53;
     private const long MagicXfs = 0x58465342;
     private const long MagicBtrfs = 0x9123683E;
@@ -32,7 +33,7 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
         return MagicOf(file) switch
         {
             // ext2, ext3 and ext4 have one number.
-            MagicExt => new LinuxVolume(ExtReadsZero(stat) ? Local | StorageFacts.NeverWrittenReadsZero : Local, DataFlushCoversLength: true),
+            MagicExt => OfExt(stat),
             MagicXfs or MagicBtrfs => new LinuxVolume(Local | StorageFacts.NeverWrittenReadsZero, DataFlushCoversLength: true),
 
             // Memory: it reads zero, and a crash leaves no file that could show anything else.
@@ -43,6 +44,18 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
             MagicF2fs => new LinuxVolume(Local, DataFlushCoversLength: false),
             _ => new LinuxVolume(StorageFacts.CanSetLength | StorageFacts.CanCopyRange, DataFlushCoversLength: false),
         };
+    }
+
+    private static LinuxVolume OfExt(in LinuxStatx stat)
+    {
+        LinuxMount? mount = (stat.Mask & MaskMountId) == 0 ? null : LinuxMount.Enter(stat.MountId);
+        bool readsZero = mount?.ReadsZero ?? ExtReadsZero(stat);
+        if (mount is not null)
+        {
+            mount.ReadsZero = readsZero;
+        }
+
+        return new LinuxVolume(readsZero ? Local | StorageFacts.NeverWrittenReadsZero : Local, DataFlushCoversLength: true, mount);
     }
 
     /// <summary>Asks by punching where there is nothing: beyond the end, which stays where it is.</summary>
@@ -86,7 +99,6 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
     /// <summary>The mount of a file: by its number where the kernel tells it (5.8), else by the device.</summary>
     private static (string Type, string Options)? FindMount(in LinuxStatx stat)
     {
-        const uint MaskMountId = 0x1000;
         bool byNumber = (stat.Mask & MaskMountId) != 0;
         string wanted = byNumber
             ? stat.MountId.ToString(CultureInfo.InvariantCulture)
