@@ -45,7 +45,7 @@ internal static class QedCreator
     private static (QedHeader Header, byte[] Start) Lay(ImageCreateOptions options, string name)
     {
         QedOptions.RefuseUnknown(options.FormatOptions, isCreation: true, name);
-        QedGeometry geometry = QedOptions.ReadGeometry(options.FormatOptions, name);
+        QedGeometry geometry = QedOptions.ReadGeometry(options.FormatOptions, options.VirtualSizeBytes, name);
         long size = RoundSize(options.VirtualSizeBytes, geometry, name);
         if (QedOptions.ReadQemuCompat(options.FormatOptions, name))
         {

@@ -17,7 +17,7 @@ internal static class QedOptions
     public static IReadOnlyList<OptionDescriptor> Descriptors { get; } =
     [
         new(ClusterSize, OptionKind.Size, "Bytes per cluster, a power of two from 4k to 64M", Text(QedGeometry.Default.ClusterBytes)),
-        new(TableSize, OptionKind.Number, "Clusters per table, a power of two from 1 to 16; QEMU cannot open 1", Text(QedGeometry.Default.TableClusters)),
+        new(TableSize, OptionKind.Number, "Clusters per table, a power of two from 1 to 16; unless given, more where a large disk needs it; QEMU cannot open 1", Text(QedGeometry.Default.TableClusters)),
         new(BackingFile, OptionKind.Text, "Name of the parent, stored as it is (1 to 4095 bytes)"),
         new(BackingFormat, OptionKind.Text, "Format of the parent; QED can store 'raw' only, all others are probed for"),
         new(QemuCompat, OptionKind.Switch, "Refuse a geometry that QEMU cannot open; off allows all that the format allows", On),
@@ -41,8 +41,8 @@ internal static class QedOptions
         }
     }
 
-    /// <summary>The geometry that the options ask for.</summary>
-    public static QedGeometry ReadGeometry(IReadOnlyDictionary<string, string> options, string name)
+    /// <summary>The geometry that the options ask for. Tables of a size that was not asked for are as large as the disk needs them.</summary>
+    public static QedGeometry ReadGeometry(IReadOnlyDictionary<string, string> options, long virtualSizeBytes, string name)
     {
         long clusterBytes = ReadNumber(options, ClusterSize, QedGeometry.Default.ClusterBytes, allowsSuffix: true, name);
         if (!QedGeometry.IsClusterSize(clusterBytes))
@@ -54,6 +54,11 @@ internal static class QedOptions
         if (!QedGeometry.TryCreate(clusterBytes, tableClusters, out QedGeometry geometry))
         {
             throw Invalid(name, true, $"{TableSize} is {tableClusters}; allowed: powers of two from 1 to {1 << QedGeometry.MaxTableBits}");
+        }
+
+        while (virtualSizeBytes > geometry.MaxVirtualSizeBytes && !options.ContainsKey(TableSize) && QedGeometry.TryCreate(clusterBytes, geometry.TableClusters * 2, out QedGeometry larger))
+        {
+            geometry = larger;
         }
 
         return geometry;

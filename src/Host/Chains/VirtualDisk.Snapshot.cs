@@ -5,8 +5,6 @@ namespace QedVd.Host;
 /// <content>Putting an overlay on a disk that is in use.</content>
 public sealed partial class VirtualDisk
 {
-    private const string ClusterSizeOption = "cluster_size";
-
     /// <summary>
     /// Puts a new overlay on the disk while it is in use: what the disk holds now stays in the old top, which becomes read-only; writes go to the overlay.
     /// New writes are held for the moment of the change, reads are not. When a step fails, the old top goes on and the new file is removed.
@@ -56,7 +54,7 @@ public sealed partial class VirtualDisk
         {
             VirtualSizeBytes = generation.LengthBytes,
             Parent = DiskHost.ParentToRecord(RelativeName.Of(top.Path, path, options.AbsoluteParentName), top.FormatId),
-            FormatOptions = OptionsFor(host, format, top, options.FormatOptions),
+            FormatOptions = host.TakesBlockSizeOf(format, top.FormatId, options.FormatOptions) ? DiskHost.BlockSizeOption(top.Image.Limits.BlockBytes) : options.FormatOptions,
         };
         FileStorage storage;
         using (PendingFile file = await host.CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false))
@@ -105,15 +103,6 @@ public sealed partial class VirtualDisk
         }
 
         await PublishHeldAsync(next).ConfigureAwait(false);
-    }
-
-    // The overlay's blocks are as large as the top's: copying up then moves whole blocks.
-    private static IReadOnlyDictionary<string, string> OptionsFor(DiskHost host, string format, Level top, IReadOnlyDictionary<string, string> given)
-    {
-        bool isSameFormat = format == top.FormatId && host.Backends.Find(format) is { } backend && backend.Info.Options.Any(option => option.Name == ClusterSizeOption);
-        return given.Count == 0 && isSameFormat
-            ? new Dictionary<string, string> { [ClusterSizeOption] = top.Image.Limits.BlockBytes.ToString(System.Globalization.CultureInfo.InvariantCulture) }
-            : given;
     }
 
     private void RemoveOwnFile(string path)

@@ -18,6 +18,6 @@ public sealed record CreateOverlayOptions
     /// <summary>Replace a file that exists.</summary>
     public bool Overwrite { get; init; }
 
-    /// <summary>Options of the overlay's format, by name.</summary>
+    /// <summary>Options of the overlay's format, by name; empty: the parent's own block size where the format allows.</summary>
     public IReadOnlyDictionary<string, string> FormatOptions { get; init; } = new Dictionary<string, string>();
 }

@@ -1,9 +1,12 @@
+using System.Globalization;
+
 namespace QedVd.Host;
 
 /// <content>Creating images and overlays.</content>
 public sealed partial class DiskHost
 {
     private const string DefaultOverlayFormat = "qed";
+    private const string ClusterSizeOption = "cluster_size";
 
     /// <summary>Creates an image. A crash leaves no file or a complete one; an error leaves none.</summary>
     /// <returns>The new image, described.</returns>
@@ -56,19 +59,34 @@ public sealed partial class DiskHost
         string parentFull = HostPath.GetFull(parentPath);
         string full = HostPath.GetFull(overlayPath);
         string parentFormat = options.ParentFormat ?? (await ProbeAsync(parentFull, cancellationToken).ConfigureAwait(false)).RequireFormat(forWriting: true);
+        string format = options.FormatId ?? OverlayFormatFor(parentFormat);
+        IReadOnlyDictionary<string, string> formatOptions = options.FormatOptions;
+        if (TakesBlockSizeOf(format, parentFormat, formatOptions))
+        {
+            ImageDescription parent = await DescribeImageAsync(parentFull, new ImageOpenRequest { Format = parentFormat }, cancellationToken).ConfigureAwait(false);
+            formatOptions = BlockSizeOption(parent.BlockBytes);
+        }
+
         return await CreateImageAsync(
             full,
-            options.FormatId ?? OverlayFormatFor(parentFormat),
+            format,
             new CreateDiskOptions
             {
                 VirtualSizeBytes = options.VirtualSizeBytes,
                 ParentName = RelativeName.Of(parentFull, full, options.AbsoluteParentName),
                 ParentFormat = parentFormat,
                 Overwrite = options.Overwrite,
-                FormatOptions = options.FormatOptions,
+                FormatOptions = formatOptions,
             },
             cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Whether an overlay gets blocks as large as its parent's, so that copying up moves whole blocks.</summary>
+    internal bool TakesBlockSizeOf(string format, string parentFormat, IReadOnlyDictionary<string, string> given) =>
+        given.Count == 0 && format == parentFormat && Backends.Find(format) is { } backend && backend.Info.Options.Any(option => option.Name == ClusterSizeOption);
+
+    internal static IReadOnlyDictionary<string, string> BlockSizeOption(int blockBytes) =>
+        new Dictionary<string, string> { [ClusterSizeOption] = blockBytes.ToString(CultureInfo.InvariantCulture) };
 
     /// <summary>The format of an overlay over a parent of this format.</summary>
     internal string OverlayFormatFor(string parentFormat) =>

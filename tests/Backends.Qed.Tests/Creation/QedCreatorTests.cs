@@ -51,6 +51,17 @@ public sealed class QedCreatorTests
     }
 
     [Fact]
+    public void Create_OfALargeDiskWithSmallClusters_TakesLargerTables_UnlessTheirSizeIsGiven()
+    {
+        const long SizeBytes = 200L << 30;
+
+        Assert.Equal(16, HeaderOf(Create(SizeBytes, ("cluster_size", "4k"))).Geometry.TableClusters);
+        Assert.Equal(4, HeaderOf(Create(16L << 30, ("cluster_size", "4k"))).Geometry.TableClusters);
+        Refused(SizeBytes, ("cluster_size", "4k"), ("table_size", "4"));
+        Refused(2 * SizeBytes, ("cluster_size", "4k"));
+    }
+
+    [Fact]
     public void Create_EveryLegalGeometry_ReadsBack_AndAllOthersAreRefused()
     {
         for (int clusterBits = 11; clusterBits <= 27; clusterBits++)
