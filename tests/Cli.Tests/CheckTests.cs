@@ -38,6 +38,20 @@ public sealed class CheckTests : IDisposable
         Assert.EndsWith(peer.Output, ours.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("clean", null)]
+    [InlineData("leak", "qedvd check -r leaks a.qed;")]
+    [InlineData("corrupt", "qedvd check -r all a.qed;")]
+    public async Task Check_ThatFoundSomething_NamesTheRepair(string kind, string? advice)
+    {
+        await MakeAsync(kind);
+
+        string said = (await _cli.RunAsync("check", "a.qed")).Output;
+
+        Assert.Equal(advice is not null, said.Contains("-r", StringComparison.Ordinal));
+        Assert.Contains(advice ?? "No errors", said, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Check_ChangesNothing()
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using QedVd.TestKit;
 
 namespace QedVd.Cli.Tests;
@@ -106,6 +107,16 @@ public sealed class ResizeTests : IDisposable
         Assert.EndsWith("(100.00/100%)\r\nImage resized.\n", await _cli.OkAsync("resize", "-p", "--preallocation=off", "a.qed", "+1M"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Resize_InJson_SaysBothSizes()
+    {
+        await MakeAsync();
+
+        JsonNode said = JsonNode.Parse(await _cli.OkAsync("resize", "-p", "--output=json", "a.qed", "+1M"))!;
+
+        Assert.Equal(("a.qed", 8L << 20, 9L << 20), ((string)said["filename"]!, (long)said["virtual-size-before"]!, (long)said["virtual-size"]!));
+    }
+
     private async Task MakeAsync()
     {
         await _cli.QemuImgOkAsync("create", "-q", "-f", "qed", "a.qed", "8M");
@@ -113,5 +124,5 @@ public sealed class ResizeTests : IDisposable
     }
 
     private async Task<long> SizeAsync(string file) =>
-        (long)System.Text.Json.Nodes.JsonNode.Parse(await _cli.QemuImgOkAsync("info", "-f", "qed", "--output=json", file))!["virtual-size"]!;
+        (long)JsonNode.Parse(await _cli.QemuImgOkAsync("info", "-f", "qed", "--output=json", file))!["virtual-size"]!;
 }

@@ -52,6 +52,12 @@ internal abstract class Verb
     public static Option MakeSwitch(string name, string description, params string[] aliases) =>
         new Option<string?>(name, aliases) { Description = description, Arity = ArgumentArity.Zero };
 
+    /// <summary>The option <c>-f</c>.</summary>
+    /// <param name="whose">Whose format it is.</param>
+    /// <param name="isForWriting">Whether the image is written, so that raw, which is never certain, is not found by probing.</param>
+    protected Option<string?> ImageFormat(string whose = "The image's", bool isForWriting = false) =>
+        Text("--format", "FORMAT", $"{whose} format; found by probing unless given.{(isForWriting ? " Raw must be given." : "")}", "-f");
+
     protected Option<string?> Text(string name, string valueName, string description, params string[] aliases) =>
         Add(new Option<string?>(name, aliases) { Description = description, HelpName = valueName, Arity = ArgumentArity.ExactlyOne });
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using QedVd.Cli.Options;
 using QedVd.Host;
 
 namespace QedVd.Cli.Output;
@@ -6,7 +7,7 @@ namespace QedVd.Cli.Output;
 /// <summary>A check's report for people: each finding, then qemu-img's lines.</summary>
 internal static class CheckText
 {
-    public static void Write(TextWriter output, CheckReport report, CheckOptions check, long lostBytes)
+    public static void Write(TextWriter output, CheckReport report, CheckOptions check, long lostBytes, string file)
     {
         foreach (CheckFinding finding in report.Findings)
         {
@@ -22,6 +23,12 @@ internal static class CheckText
         if (check.Repair != RepairMode.None)
         {
             RepairReport.Write(output, report, check, lostBytes);
+        }
+        else if (report.Corruptions + report.Leaks > 0)
+        {
+            // Above qemu-img's lines, which end what is printed.
+            string repair = RepairText.Name(report.Corruptions > 0 ? RepairMode.All : RepairMode.Leaks);
+            output.WriteLine($"To mend that: qedvd check -r {repair} {DisplayText.Escape(file)}; with --dry-run it says first what it would do.");
         }
 
         if (report.IsClean)

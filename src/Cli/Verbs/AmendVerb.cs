@@ -17,17 +17,17 @@ internal sealed class AmendVerb : Verb
     private readonly Option<string[]> _changes;
     private readonly Option _unchecked;
     private readonly Option _absolute;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly Argument<string?> _file;
 
     public AmendVerb()
         : base("amend")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given.", "-f");
+        _format = ImageFormat();
         _changes = Texts("--options", "NAME=VALUE,...", "What to change; -o help lists what can be.", "-o");
         _unchecked = Switch("--unsafe", "Do not look at the parent; it need not exist.", "-u");
         _absolute = Switch("--absolute", "Store the parent's full path, not the name as it is given.");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command, progress: false);
         _file = OptionalOperand("FILE", "An image that is not in use.");
     }
 
@@ -44,6 +44,7 @@ internal sealed class AmendVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
+        Report report = _report.Read(run);
         FormatOptions changes = FormatOptions.Parse(run.Get(_changes));
         if (changes.IsHelp)
         {
@@ -74,11 +75,10 @@ internal sealed class AmendVerb : Verb
         }
 
         await SetAsync(run, path, name, parentFormat);
-        if (!run.Has(_quiet))
-        {
-            ImageDescription after = await run.Host.DescribeImageAsync(path, new ImageOpenRequest { Format = before.FormatId }, CancellationToken.None);
-            run.Out.WriteLine($"{DisplayText.Escape(file)}: parent {Show(before)} -> {Show(after)}");
-        }
+        ImageDescription after = await run.Host.DescribeImageAsync(path, new ImageOpenRequest { Format = before.FormatId }, CancellationToken.None);
+        report.Write(
+            json => InfoJson.WriteProperties(json, ImageInfo.Of(file, after, isTop: true), depth: null),
+            output => output.WriteLine($"{DisplayText.Escape(file)}: parent {Show(before)} -> {Show(after)}"));
 
         return ExitCode.Ok;
     }

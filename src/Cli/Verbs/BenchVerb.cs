@@ -29,7 +29,7 @@ internal sealed class BenchVerb : Verb
     private readonly Option _native;
     private readonly Option _noDrain;
     private readonly Option _write;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
 
@@ -38,12 +38,12 @@ internal sealed class BenchVerb : Verb
     {
         _count = Text("--count", "N", $"Number of requests; {DefaultCount} unless given.", "-c");
         _depth = Text("--depth", "N", $"Requests under way at a time; {DefaultDepth} unless given. 1: synchronous calls.", "-d");
-        _format = Text("--format", "FORMAT", "The top image's format; found by probing unless given.", "-f");
+        _format = ImageFormat("The top image's");
         _flushInterval = Text("--flush-interval", "N", "With -w: a flush after every N writes.");
         _noDrain = Switch("--no-drain", "Let writes go on while a flush is under way.");
         _offset = Text("--offset", "OFFSET", "Begin at OFFSET of the disk.", "-o");
         _pattern = Text("--pattern", "BYTE", "With -w: write this byte (0 to 255).");
-        _quiet = Switch("--quiet", "Print the result only.", "-q");
+        _report = ReportOptions.AddTo(Command, output: null, progress: false, quiet: "Print the result only.");
         _size = Text("--buffer-size", "SIZE", "Size of a request; 4k unless given.", "-s");
         _step = Text("--step-size", "SIZE", "From one request to the next; a request's size unless given. Wraps at the disk's end.", "-S");
         _cache = Text("--cache", "MODE", $"{CacheMode.Names}. The host's page cache is always used.", "-t");
@@ -63,7 +63,7 @@ internal sealed class BenchVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
-        bool quiet = run.Has(_quiet);
+        bool quiet = _report.Read(run).IsQuiet;
         (ConsistencyMode mode, string? notHonoured) = CacheMode.Parse(run.Get(_cache));
         BenchPlan plan = ReadPlan(run);
         SayWhatIsNotHonoured(run, notHonoured, quiet);

@@ -9,12 +9,10 @@ namespace QedVd.Cli.Verbs;
 internal sealed class CheckVerb : Verb
 {
     private readonly Option<string?> _format;
-    private readonly Option<string?> _output;
     private readonly Option<string?> _repair;
     private readonly Option _dryRun;
     private readonly Option<string?> _maxFindings;
-    private readonly Option _quiet;
-    private readonly Option _progress;
+    private readonly ReportOptions _report;
     private readonly Option _share;
     private readonly Argument<string?> _file;
     private bool _isRepair;
@@ -23,13 +21,11 @@ internal sealed class CheckVerb : Verb
     public CheckVerb()
         : base("check")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given.", "-f");
+        _format = ImageFormat();
         _repair = Text("--repair", "leaks|all", "Give back what nothing refers to (leaks), or mend all that can be mended.", "-r");
         _dryRun = Switch("--dry-run", "With -r: say what it would do, and change nothing.");
-        _output = Text("--output", "human|json", "How to print.");
         _maxFindings = Text("--max-findings", "N", $"List at most N findings, and N repairs; {new CheckOptions().MaxReportedFindings} unless given. All are counted.");
-        _quiet = Switch("--quiet", "Print nothing; the exit code tells.", "-q");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
+        _report = ReportOptions.AddTo(Command, quiet: "Print nothing; the exit code tells.");
         _share = ChainOptions.AddForceShare(Command);
         _file = Operand("FILE", "An image. Its parents are not opened.");
     }
@@ -61,26 +57,22 @@ internal sealed class CheckVerb : Verb
     {
         string file = run.Get(_file);
         CheckOptions check = ReadOptions(run);
-        bool json = OutputForm.IsJson(run.Get(_output));
-        bool quiet = run.Has(_quiet);
+        Report told = _report.Read(run);
         string path = HostPath.Full(file);
         var request = new ImageOpenRequest { Format = run.Get(_format), ForceShare = run.Has(_share), ForContent = true };
         _isRepair = check.Repair != RepairMode.None && !check.DryRun;
-        CheckReport report = await ProgressDisplay.RunAsync(
-            run,
+        CheckReport report = await told.FollowAsync(
             _isRepair ? "Repairing" : "Checking",
-            run.Has(_progress) && !json,
-            quiet,
             progress => run.Host.CheckAsync(path, check, request, progress, run.Cancellation));
 
-        if (json)
+        if (told.IsJson)
         {
             string format = request.Format ?? (await run.Host.DescribeImageAsync(path, new ImageOpenRequest { ForceShare = request.ForceShare }, run.Cancellation)).FormatId;
-            JsonOutput.Write(run, writer => CheckJson.Write(writer, report, check, _lostBytes, file, format));
+            told.WriteJson(writer => CheckJson.Write(writer, report, check, _lostBytes, file, format));
         }
-        else if (!quiet)
+        else
         {
-            CheckText.Write(run.Out, report, check, _lostBytes);
+            told.WriteText(output => CheckText.Write(output, report, check, _lostBytes, file));
         }
 
         return report.CheckErrors > 0 ? ExitCode.Failed

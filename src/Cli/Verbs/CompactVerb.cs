@@ -11,21 +11,17 @@ internal sealed class CompactVerb : Verb
     private readonly Option<string?> _format;
     private readonly Option _keepZeros;
     private readonly Option _dropEqual;
-    private readonly Option<string?> _output;
-    private readonly Option _progress;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
 
     public CompactVerb()
         : base("compact")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given.", "-f");
+        _format = ImageFormat();
         _keepZeros = Switch("--keep-zeros", "Do not read the data to find clusters that are all zero; quicker, and may give back less.");
         _dropEqual = Switch("--drop-equal-to-parent", "Drop clusters that hold what the parents hold there.");
-        _output = Text("--output", "human|json", "How to print.");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command);
         _chain = ChainOptions.AddTo(Command, mayShare: false);
         _file = Operand("FILE", "The image to compact, in place; its parents are not changed.");
     }
@@ -44,38 +40,25 @@ internal sealed class CompactVerb : Verb
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
         string path = HostPath.Full(run.Get(_file));
-        bool json = OutputForm.IsJson(run.Get(_output));
+        Report report = _report.Read(run);
         string? format = run.Get(_format);
         DiskOpenOptions open = _chain.Read(run, format, readOnly: false);
         var compact = new DiskCompactOptions { DropZeroBlocks = !run.Has(_keepZeros), DropBlocksEqualToParent = run.Has(_dropEqual) };
         ImageFileSize before = await RoomReport.MeasureAsync(run, path, format);
         await using (VirtualDisk disk = await run.Host.OpenDiskAsync(path, open, run.Cancellation))
         {
-            await ProgressDisplay.RunAsync(
-                run,
-                "Compacting",
-                run.Has(_progress) && !json,
-                run.Has(_quiet),
-                progress => disk.CompactAsync(compact, progress, run.Cancellation));
+            await report.FollowAsync("Compacting", progress => disk.CompactAsync(compact, progress, run.Cancellation));
             await disk.CloseAsync();
         }
 
         var room = new RoomReport(before, await RoomReport.MeasureAsync(run, path, format));
-        if (json)
-        {
-            JsonOutput.Write(run, writer =>
+        report.Write(
+            json =>
             {
-                writer.WriteStartObject();
-                writer.WriteString("filename", run.Get(_file));
-                room.WriteJson(writer);
-                writer.WriteEndObject();
-            });
-        }
-        else if (!run.Has(_quiet))
-        {
-            room.WriteText(run.Out);
-        }
-
+                json.WriteString("filename", run.Get(_file));
+                room.WriteJson(json);
+            },
+            room.WriteText);
         return ExitCode.Ok;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using QedVd.Cli.CommandLine;
 using QedVd.Cli.Options;
 using QedVd.Cli.Output;
@@ -11,8 +12,7 @@ internal sealed class CompareVerb : Verb
     private readonly Option<string?> _firstFormat;
     private readonly Option<string?> _secondFormat;
     private readonly Option _strict;
-    private readonly Option _progress;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _first;
     private readonly Argument<string?> _second;
@@ -20,11 +20,10 @@ internal sealed class CompareVerb : Verb
     public CompareVerb()
         : base("compare")
     {
-        _firstFormat = Text("--format", "FORMAT", "The first image's format; found by probing unless given.", "-f");
+        _firstFormat = ImageFormat("The first image's");
         _secondFormat = Text("--second-format", "FORMAT", "The second image's format; found by probing unless given.", "-F");
         _strict = Switch("--strict", "Disks of different sizes differ, even where the longer one is zero.", "-s");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
-        _quiet = Switch("--quiet", "Print nothing; the exit code tells.", "-q");
+        _report = ReportOptions.AddTo(Command, quiet: "Print nothing; the exit code tells.");
         _chain = ChainOptions.AddTo(Command, mayShare: true);
         _first = Operand("FIRST", "The top image of a chain.");
         _second = Operand("SECOND", "The top image of another.");
@@ -46,25 +45,31 @@ internal sealed class CompareVerb : Verb
         string first = HostPath.Full(run.Get(_first));
         string second = HostPath.Full(run.Get(_second));
         bool strict = run.Has(_strict);
-        bool quiet = run.Has(_quiet);
+        Report report = _report.Read(run);
         var options = new CompareOptions
         {
             First = _chain.Read(run, run.Get(_firstFormat), readOnly: true),
             Second = _chain.Read(run, run.Get(_secondFormat), readOnly: true),
             RequireSameLength = strict,
         };
-        CompareResult result = await ProgressDisplay.RunAsync(
-            run,
+        CompareResult result = await report.FollowAsync(
             "Comparing",
-            run.Has(_progress),
-            quiet,
             progress => run.Host.CompareAsync(first, second, options, progress, run.Cancellation));
-        if (!quiet)
-        {
-            Write(run.Out, result, strict);
-        }
+        report.Write(json => WriteJson(json, result), output => Write(output, result, strict));
 
         return result.AreEqual ? ExitCode.Ok : ExitCode.CompareDifferent;
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, CompareResult result)
+    {
+        json.WriteBoolean("equal", result.AreEqual);
+        if (result.FirstDifferenceOffset is { } offset)
+        {
+            json.WriteNumber("first-difference", offset);
+        }
+
+        json.WriteNumber("first-size", result.FirstLengthBytes);
+        json.WriteNumber("second-size", result.SecondLengthBytes);
     }
 
     private static void Write(TextWriter output, CompareResult result, bool strict)

@@ -15,8 +15,7 @@ internal sealed class ConvertVerb : Verb
     private readonly Option<string[]> _formatOptions;
     private readonly Option<string?> _sparse;
     private readonly Option _overwrite;
-    private readonly Option _progress;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _source;
     private readonly Argument<string?> _target;
@@ -24,13 +23,12 @@ internal sealed class ConvertVerb : Verb
     public ConvertVerb()
         : base("convert")
     {
-        _format = Text("--format", "FORMAT", "The source's format; found by probing unless given.", "-f");
+        _format = ImageFormat("The source's");
         _targetFormat = Text("--target-format", "FORMAT", "The target's format; raw unless given.", "-O");
         _formatOptions = Texts("--options", "NAME=VALUE,...", "Options of the target's format; -o help lists them.", "-o");
         _sparse = Text("--sparse-size", "SIZE", "Leave out zeros in pieces of SIZE (4k unless given); 0: copy them.", "-S");
         _overwrite = Switch("--overwrite", "Replace TARGET if it exists.");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
-        _quiet = Switch("--quiet", "Show no progress.", "-q");
+        _report = ReportOptions.AddTo(Command, quiet: "Print nothing, and show no progress.");
         _chain = ChainOptions.AddTo(Command, mayShare: true);
         _source = Operand("SOURCE", "The top image of a chain.");
         _target = OptionalOperand("TARGET", "The new image; it appears when it is complete.");
@@ -40,6 +38,7 @@ internal sealed class ConvertVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
+        Report report = _report.Read(run);
         string targetFormat = run.Get(_targetFormat) ?? "raw";
         FormatOptions formatOptions = FormatOptions.Parse(run.Get(_formatOptions));
         if (formatOptions.IsHelp)
@@ -70,11 +69,8 @@ internal sealed class ConvertVerb : Verb
         };
         string sourcePath = HostPath.Full(run.Get(_source));
         string targetPath = HostPath.Full(target);
-        await ProgressDisplay.RunAsync(
-            run,
+        await report.FollowAsync(
             "Converting",
-            run.Has(_progress),
-            run.Has(_quiet),
             progress => run.Host.ConvertAsync(sourcePath, targetPath, options, progress, run.Cancellation));
         return ExitCode.Ok;
     }

@@ -16,7 +16,7 @@ internal sealed class CreateVerb : Verb
     private readonly Option<string?> _parentFormat;
     private readonly Option _unchecked;
     private readonly Option _overwrite;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _size;
 
@@ -29,7 +29,7 @@ internal sealed class CreateVerb : Verb
         _parentFormat = Text("--backing-format", "FORMAT", "The parent's format; needed with -b.", "-F");
         _unchecked = Switch("--unsafe", "Do not look at the parent; it need not exist. Needs a SIZE.", "-u");
         _overwrite = Switch("--overwrite", "Replace FILE if it exists.");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command, progress: false);
         _file = OptionalOperand("FILE", "The new image; it appears when it is complete.");
         _size = OptionalOperand("SIZE", "The size of its disk; the parent's unless given.");
     }
@@ -47,6 +47,7 @@ internal sealed class CreateVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
+        Report report = _report.Read(run);
         string format = run.Get(_format) ?? DefaultFormat;
         FormatOptions formatOptions = FormatOptions.Parse(run.Get(_formatOptions));
         if (formatOptions.IsHelp)
@@ -90,10 +91,9 @@ internal sealed class CreateVerb : Verb
                 FormatOptions = formatOptions.Values,
             },
             run.Cancellation);
-        if (!run.Has(_quiet))
-        {
-            run.Out.WriteLine(CreatedLine.Of(file, image, parentFormat));
-        }
+        report.Write(
+            json => InfoJson.WriteProperties(json, ImageInfo.Of(file, image, isTop: true), depth: null),
+            output => output.WriteLine(CreatedLine.Of(file, image, parentFormat)));
 
         return ExitCode.Ok;
     }

@@ -14,7 +14,7 @@ internal sealed class DemoVerb : Verb
     public DemoVerb()
         : base("demo")
     {
-        _format = Text("--format", "FORMAT", "MYIMAGE's format; found by probing unless given.", "-f");
+        _format = ImageFormat("MYIMAGE's");
         _chain = ChainOptions.AddTo(Command, mayShare: false);
         _image = OptionalOperand("MYIMAGE", "An image of yours, with or without parents; the shipped sample unless given. It is not changed.");
     }

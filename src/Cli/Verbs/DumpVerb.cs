@@ -9,7 +9,7 @@ namespace QedVd.Cli.Verbs;
 internal sealed class DumpVerb : Verb
 {
     private readonly Option<string?> _format;
-    private readonly Option<string?> _output;
+    private readonly ReportOptions _report;
     private readonly Option _chunks;
     private readonly Option _share;
     private readonly Argument<string?> _file;
@@ -17,9 +17,9 @@ internal sealed class DumpVerb : Verb
     public DumpVerb()
         : base("dump")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given.", "-f");
+        _format = ImageFormat();
         _chunks = Switch("--chunks", "List what each piece of the file is for: header, tables, data. May be long.");
-        _output = Text("--output", "human|json", "How to print.");
+        _report = ReportOptions.AddTo(Command, progress: false, quiet: null);
         _share = ChainOptions.AddForceShare(Command);
         _file = Operand("FILE", "An image. Its parents are not opened.");
     }
@@ -37,7 +37,7 @@ internal sealed class DumpVerb : Verb
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
         string file = run.Get(_file);
-        bool json = OutputForm.IsJson(run.Get(_output));
+        bool json = _report.Read(run).IsJson;
         var request = new ImageOpenRequest { Format = run.Get(_format), ForceShare = run.Has(_share), ForContent = true };
         await using OpenedImage opened = await run.Host.OpenImageAsync(HostPath.Full(file), request, run.Cancellation);
         if (run.Has(_chunks))

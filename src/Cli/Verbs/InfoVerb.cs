@@ -9,7 +9,7 @@ namespace QedVd.Cli.Verbs;
 internal sealed class InfoVerb : Verb
 {
     private readonly Option<string?> _format;
-    private readonly Option<string?> _output;
+    private readonly ReportOptions _report;
     private readonly Option _chain;
     private readonly ChainOptions _chainOptions;
     private readonly Argument<string?> _file;
@@ -19,7 +19,7 @@ internal sealed class InfoVerb : Verb
     {
         _format = Text("--format", "FORMAT", "The image's format (qed, raw); found by probing unless given.", "-f");
         _chain = Switch("--backing-chain", "Describe its parents too, top first.", "--chain");
-        _output = Text("--output", "human|json", "How to print.");
+        _report = ReportOptions.AddTo(Command, progress: false, quiet: null);
         _chainOptions = ChainOptions.AddTo(Command, mayShare: true);
         _file = Operand("FILE", "An image.");
     }
@@ -37,7 +37,7 @@ internal sealed class InfoVerb : Verb
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
         string file = run.Get(_file);
-        bool json = OutputForm.IsJson(run.Get(_output));
+        bool json = _report.Read(run).IsJson;
         bool chain = run.Has(_chain);
         DiskOpenOptions options = _chainOptions.Read(run, run.Get(_format), readOnly: true);
         IReadOnlyList<ImageDescription> images = chain

@@ -10,7 +10,7 @@ namespace QedVd.Cli.Verbs;
 internal sealed class MapVerb : Verb
 {
     private readonly Option<string?> _format;
-    private readonly Option<string?> _output;
+    private readonly ReportOptions _report;
     private readonly Option<string?> _start;
     private readonly Option<string?> _length;
     private readonly ChainOptions _chain;
@@ -19,8 +19,8 @@ internal sealed class MapVerb : Verb
     public MapVerb()
         : base("map")
     {
-        _format = Text("--format", "FORMAT", "The top image's format; found by probing unless given.", "-f");
-        _output = Text("--output", "human|json", "How to print. Human: what holds data; json: everything.");
+        _format = ImageFormat("The top image's");
+        _report = ReportOptions.AddTo(Command, output: "How to print. Human: what holds data; json: everything.", progress: false, quiet: null);
         _start = Text("--start-offset", "OFFSET", "Begin at OFFSET.", "-s");
         _length = Text("--max-length", "LENGTH", "End after LENGTH bytes.", "-l");
         _chain = ChainOptions.AddTo(Command, mayShare: true);
@@ -34,7 +34,7 @@ internal sealed class MapVerb : Verb
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
         string file = run.Get(_file);
-        bool json = OutputForm.IsJson(run.Get(_output));
+        bool json = _report.Read(run).IsJson;
         await using VirtualDisk disk = await run.Host.OpenDiskAsync(HostPath.Full(file), _chain.Read(run, run.Get(_format), readOnly: true), run.Cancellation);
         long start = run.Get(_start) is { } startText ? SizeText.Parse(startText, "--start-offset") : 0;
         long length = run.Get(_length) is { } lengthText ? SizeText.Parse(lengthText, "--max-length") : long.MaxValue;

@@ -1,4 +1,5 @@
 using QedVd.Cli.CommandLine;
+using QedVd.Cli.Options;
 using QedVd.Cli.Output;
 using QedVd.Host;
 
@@ -6,12 +7,12 @@ namespace QedVd.Cli.Verbs;
 
 internal sealed class PluginsVerb : Verb
 {
-    private readonly System.CommandLine.Option<string?> _output;
+    private readonly ReportOptions _report;
 
     public PluginsVerb()
         : base("plugins")
     {
-        _output = Text("--output", "human|json", "How to print.");
+        _report = ReportOptions.AddTo(Command, progress: false, quiet: null);
     }
 
     public override IReadOnlyList<string> Forms { get; } = ["[--output=json] [--plugins DIR]"];
@@ -23,7 +24,7 @@ internal sealed class PluginsVerb : Verb
     public override ValueTask<int> RunAsync(VerbRun run)
     {
         IReadOnlyList<PluginReport> plugins = run.Catalog.Plugins;
-        if (Options.OutputForm.IsJson(run.Get(_output)))
+        if (_report.Read(run).IsJson)
         {
             JsonOutput.Write(run, json => PluginsOutput.WriteJson(json, plugins));
         }

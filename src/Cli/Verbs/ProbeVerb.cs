@@ -8,13 +8,13 @@ namespace QedVd.Cli.Verbs;
 
 internal sealed class ProbeVerb : Verb
 {
-    private readonly Option<string?> _output;
+    private readonly ReportOptions _report;
     private readonly Argument<string[]> _files;
 
     public ProbeVerb()
         : base("probe")
     {
-        _output = Text("--output", "human|json", "How to print.");
+        _report = ReportOptions.AddTo(Command, progress: false, quiet: null);
         _files = Operands("FILE...", "Files of any kind. They are only read, and nothing that they name is opened.");
     }
 
@@ -26,7 +26,7 @@ internal sealed class ProbeVerb : Verb
 
     public override ValueTask<int> RunAsync(VerbRun run)
     {
-        bool json = OutputForm.IsJson(run.Get(_output));
+        bool json = _report.Read(run).IsJson;
         List<(string Given, ProbeReport Report)> reports = [];
         int failures = 0;
         foreach (string file in run.Get(_files))

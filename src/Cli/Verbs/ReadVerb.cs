@@ -20,7 +20,7 @@ internal sealed class ReadVerb : Verb
     public ReadVerb()
         : base("read")
     {
-        _format = Text("--format", "FORMAT", "The top image's format; found by probing unless given.", "-f");
+        _format = ImageFormat("The top image's");
         _offset = Text("--offset", "OFFSET", "Begin at OFFSET of the disk; 0 unless given.");
         _length = Text("--length", "LENGTH", "Read LENGTH bytes; to the end of the disk unless given.");
         _output = Text("--out", "OUT", "Write to a new file OUT, which appears when it is complete.", "-o");

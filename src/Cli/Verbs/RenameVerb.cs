@@ -1,5 +1,7 @@
 using System.CommandLine;
 using QedVd.Cli.CommandLine;
+using QedVd.Cli.Options;
+using QedVd.Cli.Output;
 using QedVd.Host;
 
 namespace QedVd.Cli.Verbs;
@@ -8,16 +10,16 @@ internal sealed class RenameVerb : Verb
 {
     private readonly Option<string?> _format;
     private readonly Option _overwrite;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _new;
 
     public RenameVerb()
         : base("rename")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given. Raw must be given.", "-f");
+        _format = ImageFormat(isForWriting: true);
         _overwrite = Switch("--overwrite", "Replace NEW if it exists and nobody uses it.");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command, progress: false);
         _file = Operand("FILE", "An image that is not in use. Its parents are not opened.");
         _new = Operand("NEW", "Its new name, on the same volume.");
     }
@@ -34,6 +36,7 @@ internal sealed class RenameVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
+        Report report = _report.Read(run);
         string file = run.Get(_file);
         string name = run.Get(_new);
         string path = HostPath.Full(file);
@@ -48,15 +51,17 @@ internal sealed class RenameVerb : Verb
         var request = new ImageOpenRequest { Format = run.Get(_format) };
         ImageDescription before = await run.Host.DescribeImageAsync(path, request, run.Cancellation);
         await run.Host.RenameAsync(path, newPath, run.Has(_overwrite), request, run.Cancellation);
-        if (!run.Has(_quiet))
-        {
-            ImageDescription after = await run.Host.DescribeImageAsync(newPath, new ImageOpenRequest { Format = before.FormatId }, CancellationToken.None);
-            run.Out.WriteLine($"Renamed '{DisplayText.Escape(file)}' to '{DisplayText.Escape(name)}'.");
-            if (!before.ParentNameBytes.Span.SequenceEqual(after.ParentNameBytes.Span))
+        ImageDescription after = await run.Host.DescribeImageAsync(newPath, new ImageOpenRequest { Format = before.FormatId }, CancellationToken.None);
+        report.Write(
+            json => InfoJson.WriteProperties(json, ImageInfo.Of(name, after, isTop: true), depth: null),
+            output =>
             {
-                run.Out.WriteLine($"Its parent is still {DisplayText.Escape(after.ParentPath ?? "")}, named {DisplayText.Escape(after.ParentNameBytes.Span)} from there.");
-            }
-        }
+                output.WriteLine($"Renamed '{DisplayText.Escape(file)}' to '{DisplayText.Escape(name)}'.");
+                if (!before.ParentNameBytes.Span.SequenceEqual(after.ParentNameBytes.Span))
+                {
+                    output.WriteLine($"Its parent is still {DisplayText.Escape(after.ParentPath ?? "")}, named {DisplayText.Escape(after.ParentNameBytes.Span)} from there.");
+                }
+            });
 
         return ExitCode.Ok;
     }

@@ -11,8 +11,7 @@ internal sealed class ResizeVerb : Verb
     private readonly Option<string?> _format;
     private readonly Option _shrink;
     private readonly Option<string?> _preallocation;
-    private readonly Option _progress;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _size;
@@ -21,11 +20,10 @@ internal sealed class ResizeVerb : Verb
     public ResizeVerb()
         : base("resize")
     {
-        _format = Text("--format", "FORMAT", "The image's format; found by probing unless given. Raw must be given.", "-f");
+        _format = ImageFormat(isForWriting: true);
         _shrink = Switch("--shrink", "The disk may become smaller; what lies beyond the new end is lost.");
         _preallocation = Text("--preallocation", "off", "Room is allocated when it is written; there is no other way here.");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command);
         _chain = ChainOptions.AddTo(Command, mayShare: false);
         _file = Operand("FILE", "The image to resize; its parents are not changed.");
         _size = Operand("SIZE", "The new size, a multiple of 512; +SIZE grows by that much, -SIZE shrinks by it.");
@@ -52,6 +50,7 @@ internal sealed class ResizeVerb : Verb
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
         string file = run.Get(_file);
+        Report report = _report.Read(run);
         SizeChange change = SizeChange.Parse(run.Get(_size));
         if (run.Get(_preallocation) is { } preallocation and not "off")
         {
@@ -69,18 +68,18 @@ internal sealed class ResizeVerb : Verb
             throw new CliException($"{file}: {after} bytes are less than the disk has ({before}): what lies beyond would be lost. If that is meant, give --shrink.");
         }
 
-        await ProgressDisplay.RunAsync(
-            run,
+        await report.FollowAsync(
             "Resizing",
-            run.Has(_progress),
-            run.Has(_quiet),
             progress => disk.ResizeAsync(after, mayShrink, progress, run.Cancellation));
         await disk.CloseAsync();
-        if (!run.Has(_quiet))
-        {
-            run.Out.WriteLine("Image resized.");
-        }
-
+        report.Write(
+            json =>
+            {
+                json.WriteString("filename", file);
+                json.WriteNumber("virtual-size-before", before);
+                json.WriteNumber("virtual-size", after);
+            },
+            output => output.WriteLine("Image resized."));
         return ExitCode.Ok;
     }
 }

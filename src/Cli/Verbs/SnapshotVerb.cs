@@ -13,19 +13,19 @@ internal sealed class SnapshotVerb : Verb
     private readonly Option<string[]> _formatOptions;
     private readonly Option _absolute;
     private readonly Option _overwrite;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly Argument<string?> _file;
     private readonly Argument<string?> _new;
 
     public SnapshotVerb()
         : base("snapshot")
     {
-        _format = Text("--format", "FORMAT", "FILE's format; found by probing unless given. Raw must be given.", "-f");
+        _format = ImageFormat("FILE's", isForWriting: true);
         _overlayFormat = Text("--overlay-format", "FORMAT", "NEW's format; FILE's own where that can have parents, else qed.", "-O");
         _formatOptions = Texts("--options", "NAME=VALUE,...", "Options of NEW's format; -o help lists them.", "-o");
         _absolute = Switch("--absolute", "Store FILE's full path in NEW, not one relative to NEW's folder.");
         _overwrite = Switch("--overwrite", "Replace NEW if it exists.");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command, progress: false);
         _file = Operand("FILE", "The image to freeze. Nothing in it is changed.");
         _new = OptionalOperand("NEW", "The overlay to go on in.");
     }
@@ -40,6 +40,7 @@ internal sealed class SnapshotVerb : Verb
 
     public override async ValueTask<int> RunAsync(VerbRun run)
     {
+        Report report = _report.Read(run);
         FormatOptions formatOptions = FormatOptions.Parse(run.Get(_formatOptions));
         if (formatOptions.IsHelp)
         {
@@ -63,11 +64,13 @@ internal sealed class SnapshotVerb : Verb
                 FormatOptions = formatOptions.Values,
             },
             run.Cancellation);
-        if (!run.Has(_quiet))
-        {
-            run.Out.WriteLine(CreatedLine.Of(overlay, image, run.Get(_format)));
-            run.Out.WriteLine($"Go on in '{DisplayText.Escape(overlay)}'; '{DisplayText.Escape(file)}' must not be written any more.");
-        }
+        report.Write(
+            json => InfoJson.WriteProperties(json, ImageInfo.Of(overlay, image, isTop: true), depth: null),
+            output =>
+            {
+                output.WriteLine(CreatedLine.Of(overlay, image, run.Get(_format)));
+                output.WriteLine($"Go on in '{DisplayText.Escape(overlay)}'; '{DisplayText.Escape(file)}' must not be written any more.");
+            });
 
         return ExitCode.Ok;
     }

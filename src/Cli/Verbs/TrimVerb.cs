@@ -14,22 +14,18 @@ internal sealed class TrimVerb : Verb
     private readonly Option<string?> _offset;
     private readonly Option<string?> _length;
     private readonly Option _all;
-    private readonly Option<string?> _output;
-    private readonly Option _progress;
-    private readonly Option _quiet;
+    private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _file;
 
     public TrimVerb()
         : base("trim")
     {
-        _format = Text("--format", "FORMAT", "The top image's format; found by probing unless given. Raw must be given.", "-f");
+        _format = ImageFormat("The top image's", isForWriting: true);
         _offset = Text("--offset", "OFFSET", "Begin at OFFSET of the disk; 0 unless given.");
         _length = Text("--length", "LENGTH", "Discard LENGTH bytes.");
         _all = Switch("--all", "Discard the whole disk.");
-        _output = Text("--output", "human|json", "How to print.");
-        _progress = Switch("-p", "Show the progress (on a terminal it is shown anyway).");
-        _quiet = Switch("--quiet", "Print nothing.", "-q");
+        _report = ReportOptions.AddTo(Command);
         _chain = ChainOptions.AddTo(Command, mayShare: false);
         _file = Operand("FILE", "The top image of a chain; its parents are not changed.");
     }
@@ -54,7 +50,7 @@ internal sealed class TrimVerb : Verb
         string file = run.Get(_file);
         string path = HostPath.Full(file);
         string? format = run.Get(_format);
-        bool json = OutputForm.IsJson(run.Get(_output));
+        Report report = _report.Read(run);
         (long offset, long? wanted) = ReadRange(run);
         DiskOpenOptions open = _chain.Read(run, format, readOnly: false);
         ImageFileSize before = await RoomReport.MeasureAsync(run, path, format);
@@ -67,34 +63,24 @@ internal sealed class TrimVerb : Verb
                 throw new CliException($"{file}: {length} bytes at {offset} are not inside the disk of {disk.LengthBytes} bytes; nothing was discarded.");
             }
 
-            await ProgressDisplay.RunAsync(
-                run,
-                "Discarding",
-                run.Has(_progress) && !json,
-                run.Has(_quiet),
-                progress => DiscardAsync(disk, offset, length, progress, run.Cancellation));
+            await report.FollowAsync("Discarding", progress => DiscardAsync(disk, offset, length, progress, run.Cancellation));
             await disk.CloseAsync();
         }
 
         var room = new RoomReport(before, await RoomReport.MeasureAsync(run, path, format));
-        if (json)
-        {
-            JsonOutput.Write(run, writer =>
+        report.Write(
+            json =>
             {
-                writer.WriteStartObject();
-                writer.WriteString("filename", file);
-                writer.WriteNumber("offset", offset);
-                writer.WriteNumber("length", length);
-                room.WriteJson(writer);
-                writer.WriteEndObject();
+                json.WriteString("filename", file);
+                json.WriteNumber("offset", offset);
+                json.WriteNumber("length", length);
+                room.WriteJson(json);
+            },
+            output =>
+            {
+                output.WriteLine($"Discarded {SizeText.Human(length)} at {offset} ({length} bytes).");
+                room.WriteText(output);
             });
-        }
-        else if (!run.Has(_quiet))
-        {
-            run.Out.WriteLine($"Discarded {SizeText.Human(length)} at {offset} ({length} bytes).");
-            room.WriteText(run.Out);
-        }
-
         return ExitCode.Ok;
     }
 

@@ -21,7 +21,7 @@ internal sealed class WriteVerb : Verb
     public WriteVerb()
         : base("write")
     {
-        _format = Text("--format", "FORMAT", "The top image's format; found by probing unless given. Raw must be given.", "-f");
+        _format = ImageFormat("The top image's", isForWriting: true);
         _offset = Text("--offset", "OFFSET", "Begin at OFFSET of the disk; 0 unless given.");
         _length = Text("--length", "LENGTH", "Write at most LENGTH bytes; all of the input unless given.");
         _input = Text("--in", "IN", "Read from the file IN instead of the standard input.", "-i");
