@@ -4,6 +4,29 @@ namespace QedVd.Host;
 public sealed partial class DiskHost
 {
     /// <summary>
+    /// Looks at the files in some folders: which are images, and who is whose parent. Reads headers only, takes no locks, so that images in use are seen too,
+    /// and opens no parent that the policy does not allow. What is no image is left out, unless an image has it as its parent; raw is never guessed.
+    /// </summary>
+    /// <remarks>One broken or hostile file does not end the scan: it is a problem in the result, or the reason why a link is broken.
+    /// Only regular files are looked at; links are followed as far as the trust goes.</remarks>
+    /// <param name="folders">The folders; they must exist.</param>
+    /// <param name="options">How; null: these folders only, parents confined to them.</param>
+    /// <param name="progress">Told how many files have been looked at, of how many.</param>
+    /// <param name="cancellationToken">Stops between files.</param>
+    /// <exception cref="ImageException">One of the folders cannot be listed.</exception>
+    public async ValueTask<ImageForest> ScanAsync(
+        IReadOnlyList<string> folders, ScanOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(folders);
+        ThrowIfDisposed();
+        options ??= new ScanOptions();
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxFolderDepth, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxFiles, nameof(options));
+        return await Task.Run(
+            async () => await new FolderScan(_opener, options, progress).RunAsync(folders, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
     /// The files in these folders whose parent is one of <paramref name="parents"/>, whatever they call it. Never fails because of one file: what could not be
     /// read is in <see cref="SiblingReport.Uncertain"/>, for the result of the operation that asks.
     /// </summary>

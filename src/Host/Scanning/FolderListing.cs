@@ -16,6 +16,24 @@ internal static class FolderListing
         }
     }
 
+    /// <summary>Whether it matters that a listed name could not be looked at. A link that leads nowhere, or a file that has gone meanwhile, does not.</summary>
+    public static bool IsWorthTelling(string path, FilePeek peek, ref ImageException error)
+    {
+        if (error.Kind != ImageErrorKind.NotFound)
+        {
+            return true;
+        }
+
+        // The framework puts this mark where a name is not text, and there is no way back from it to the file.
+        if (peek.IsLink || !Path.GetFileName(path).Contains('\uFFFD', StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        error = new ImageException(ImageErrorKind.NotSupported, $"{DisplayText.Escape(path)}: the file's name is not UTF-8, so that it cannot be looked at. Rename it.", path, "scan");
+        return true;
+    }
+
     private static IEnumerator<string> Start(string folder) =>
         Guard(folder, () => Directory.EnumerateFileSystemEntries(folder, "*", s_everything).GetEnumerator());
 

@@ -26,7 +26,7 @@ internal sealed class SiblingFinder(ImageOpener opener)
                 {
                     await LookAtAsync(path, file, wanted, cancellationToken).ConfigureAwait(false);
                 }
-                else if (file.Error is { Kind: not ImageErrorKind.NotFound } error)
+                else if (file.Error is { } error && FolderListing.IsWorthTelling(path, file, ref error))
                 {
                     _uncertain.Add(ScanProblem.Of(path, error));
                 }
