@@ -8,6 +8,9 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
     private readonly List<Level> _levels = [];
     private readonly HashSet<StorageIdentity> _identities = [];
 
+    // The levels of the disk that gets other parents; else none.
+    private IReadOnlyList<Level> _own = [];
+
     /// <summary>Opens a file and its parents; on failure everything is closed again.</summary>
     public async ValueTask<Generation> OpenAsync<TIo>(string path, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
@@ -53,6 +56,47 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
         }
     }
 
+    /// <summary>
+    /// Opens what a disk is to get beneath its top in the place of what it has. From a level on that the disk has already in that format, these are its own;
+    /// on failure the others are closed again.
+    /// </summary>
+    /// <param name="own">The levels of the disk.</param>
+    /// <param name="parent">The new parent, as the top is going to name it.</param>
+    /// <param name="format">The format that it must have; null: any that is allowed.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async ValueTask<IReadOnlyList<Level>> OpenBeneathAsync(IReadOnlyList<Level> own, ParentReference parent, string? format, CancellationToken cancellationToken)
+    {
+        _own = own;
+        _levels.Add(own[0]);
+        _identities.Add(own[0].Storage!.Identity);
+        try
+        {
+            CheckOptions();
+            await OpenParentsAsync<AsyncIo>(new ReferencePolicy(Path.GetDirectoryName(own[0].Path), options), cancellationToken, parent).ConfigureAwait(false);
+            if (format is not null && _levels[1].FormatId != format)
+            {
+                throw new ImageException(
+                    ImageErrorKind.InvalidArgument, $"{Shown(own[0].Path)}: the parent '{Shown(_levels[1].Path)}' is of the format '{_levels[1].FormatId}', not '{format}'.", _levels[1].Path, "open parent");
+            }
+
+            var generation = new Generation(_levels);
+            for (int depth = _levels.Count - 1; depth > 0; depth--)
+            {
+                if (!own.Contains(_levels[depth]))
+                {
+                    await _levels[depth].Image.SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
+                }
+            }
+
+            return _levels[1..];
+        }
+        catch
+        {
+            await VirtualDisk.CloseLevelsAsync<AsyncIo>(_levels.Except(own)).ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private void CheckOptions()
     {
         if (!options.ReadOnly && (options.ForceShare || options.AllowMissingParent))
@@ -80,18 +124,18 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
         _identities.Add(storage.Identity);
     }
 
-    private async ValueTask OpenParentsAsync<TIo>(ReferencePolicy policy, CancellationToken cancellationToken)
+    private async ValueTask OpenParentsAsync<TIo>(ReferencePolicy policy, CancellationToken cancellationToken, ParentReference? first = null)
         where TIo : struct, IIoMode
     {
-        while (_levels[^1].Image.Parent is { } parent && !parent.NameBytes.IsEmpty)
+        while ((first ?? _levels[^1].Image.Parent) is { } parent && !parent.NameBytes.IsEmpty)
         {
+            first = null;
             cancellationToken.ThrowIfCancellationRequested();
             Level child = _levels[^1];
             int number = _levels.Count;
             if (number >= options.MaxDepth)
             {
-                throw ReferencePolicy.Refused(
-                    child.Path, number, DisplayText.Escape(parent.NameBytes), $"would be level {number + 1} of a chain that may have {options.MaxDepth}. Allow more with MaxDepth, or merge some levels.");
+                throw TooDeep(parent, child, number, number + 1);
             }
 
             (string path, string? root) = policy.Locate(parent, child.Path, number);
@@ -112,6 +156,19 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
                 throw;
             }
 
+            if (FindOwn(storage, format) is { } found)
+            {
+                // What it lies over is open too, and is what the disk reads there.
+                storage.Dispose();
+                _levels.AddRange(_own.Skip(found));
+                if (_levels.Count > options.MaxDepth)
+                {
+                    throw TooDeep(parent, child, number, _levels.Count);
+                }
+
+                return;
+            }
+
             ImageOpenFlags flags = ImageOpenFlags.ReadOnly | (options.ForceShare ? ImageOpenFlags.Shareable : ImageOpenFlags.None) | (options.Flags & ImageOpenFlags.Sequential);
             try
             {
@@ -123,6 +180,22 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
                     exception.Kind, $"{Shown(child.Path)}: its parent (level {number}) cannot be opened. {exception.Message}", path, "open parent", exception.OffsetBytes, exception);
             }
         }
+    }
+
+    private ImageException TooDeep(ParentReference parent, Level child, int number, int levels) => ReferencePolicy.Refused(
+        child.Path, number, DisplayText.Escape(parent.NameBytes), $"would make a chain of {levels} levels, which may have {options.MaxDepth}. Allow more with MaxDepth, or merge some levels.");
+
+    private int? FindOwn(FileStorage storage, string format)
+    {
+        for (int depth = 1; depth < _own.Count; depth++)
+        {
+            if (_own[depth].FormatId == format && _own[depth].Storage?.Identity == storage.Identity)
+            {
+                return depth;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Opens the parent's file, or returns null when it is missing and may be. A file that is in the chain already is a cycle.</summary>
