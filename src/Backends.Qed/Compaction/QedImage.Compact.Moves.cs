@@ -9,7 +9,9 @@ internal sealed partial class QedImage
 
         private ClusterRelocator Copier => _copier ??= new ClusterRelocator(_image._storage, _geometry);
 
-        private bool IsBatchFull => _batch.Count >= Math.Clamp(BatchBytes >> _geometry.ClusterBits, 1, BatchChanges) || _batchSlices > _maxSlices;
+        private bool IsBatchFull => _batch.Count >= Math.Clamp(BatchBytes >> _geometry.ClusterBits, 1, BatchChanges) || AreSlicesFull;
+
+        private bool AreSlicesFull => _batchSlices > _maxSlices;
 
         private async ValueTask MoveDataAsync(UsedClusters used, RelocationPlan plan, CancellationToken cancellationToken)
         {

@@ -123,6 +123,11 @@ internal sealed partial class QedImage
 
                 await FixEndAsync(cancellationToken).ConfigureAwait(false);
                 UsedClusters used = await ScanAsync(cancellationToken).ConfigureAwait(false);
+                if (pass == 1 && _options.IsHeldBeneath is not null && await EmptyAsync(used, cancellationToken).ConfigureAwait(false))
+                {
+                    used = await ScanAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 if (pass == 1 && !_movesOnly && await DropAsync(used, cancellationToken).ConfigureAwait(false))
                 {
                     used = await ScanAsync(cancellationToken).ConfigureAwait(false);

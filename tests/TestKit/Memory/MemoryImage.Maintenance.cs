@@ -131,6 +131,12 @@ internal sealed partial class MemoryImage
                     continue;
                 }
 
+                if (options.IsHeldBeneath is { } isHeld && isHeld(offset, Math.Min(_block, VirtualSizeBytes - offset)))
+                {
+                    SetEntry(index, Free);
+                    continue;
+                }
+
                 data.AsSpan().Clear();
                 if (entry > Zero)
                 {

@@ -67,9 +67,18 @@ public sealed partial class VirtualDisk
         public async ValueTask<VirtualDisk> WriteToAsync(int depth)
         {
             Level level = Levels[depth];
+            if (level.Image is DiskAsImage)
+            {
+                throw new ImageException(
+                    ImageErrorKind.NotSupported, $"{DisplayText.Escape(level.Path)}: this level is an open disk, given as a parent, and is written through that disk only. Close both, and open the chain by its files.", level.Path, "write");
+            }
+
             await UnfreezeAsync(level).ConfigureAwait(false);
             var disk = new VirtualDisk([.. Levels.Skip(depth)], _disk._logger);
             _writable[^1] = (level, disk);
+
+            // Levels beneath may have another size than when this one was opened.
+            await level.Image.SetBeneathAsync(disk._generation.Beneath, Token).ConfigureAwait(false);
             return disk;
         }
 
@@ -180,7 +189,7 @@ public sealed partial class VirtualDisk
         private async ValueTask SettleAsync()
         {
             var settled = new Generation(Levels);
-            await settled.Top.SetBeneathAsync(settled.Beneath, CancellationToken.None).ConfigureAwait(false);
+            await TellBeneathAsync<AsyncIo>(settled, CancellationToken.None).ConfigureAwait(false);
             await _disk.PublishAsync(settled).ConfigureAwait(false);
         }
 

@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <content>Committing the top into a level beneath it.</content>
+public sealed partial class VirtualDisk
+{
+    private const string CommitOperation = "commit";
+
+    /// <summary>
+    /// Writes what the top, and the levels between, hold into a level beneath, while the disk is in use; then empties the top of it. What the disk reads
+    /// stays the same at every instant, and after a crash: doing it again finishes the work.
+    /// </summary>
+    /// <remarks>
+    /// <para>The target grows when it is shorter than the disk, and keeps its size when it is longer. What was written meanwhile stays in the top. With a target below
+    /// the direct parent, the top's parent is the target afterwards.</para>
+    /// <para>Refused when other images are known that have the target, or a level between, as their parent: they would read something else.</para>
+    /// <para>When it fails or is cancelled, the disk goes on as it was; the target may hold a part of it already.</para>
+    /// </remarks>
+    /// <param name="options">How; null: into the direct parent.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Stops between pieces.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.InUse"/> for a target that others use, or that has other children;
+    /// <see cref="ImageErrorKind.ReadOnly"/>, <see cref="ImageErrorKind.NotSupported"/>, <see cref="ImageErrorKind.InvalidArgument"/>, <see cref="ImageErrorKind.OutOfSpace"/>.</exception>
+    public async ValueTask<CommitResult> CommitAsync(CommitOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new CommitOptions();
+        Rearrangement work = await Rearrangement.BeginAsync(this, CommitOperation, cancellationToken).ConfigureAwait(false);
+        await using (work.ConfigureAwait(false))
+        {
+            int depth = options.TargetDepth;
+            RequireDepth(depth, CommitOperation);
+            Level[] chain = [.. work.Levels];
+            Level target = chain[depth];
+            if (depth > 1)
+            {
+                RequireCapability(ImageCapabilities.SetParent, "give another parent to");
+            }
+
+            await ChainSiblings.RequireNoneAsync(_host, chain, chain[1..(depth + 1)], options.SiblingFolders, CommitOperation, _logger, work.Token).ConfigureAwait(false);
+            PushEstimate estimate = await PushEstimate.OfAsync(chain[..depth], target, work.Token).ConfigureAwait(false);
+            RequireRoom(target, estimate.NewBytes, options, CommitOperation);
+
+            VirtualDisk below = await work.WriteToAsync(depth).ConfigureAwait(false);
+            await GrowToDiskAsync(below, LengthBytes, work.Token).ConfigureAwait(false);
+            await work.TrackAnewAsync().ConfigureAwait(false);
+            using var push = new LevelPush(chain[..depth], below, options.MaxBytesPerSecond, estimate.DataBytes, "committing", progress);
+            await push.CopyAllAsync(work.Token).ConfigureAwait(false);
+            await below.FlushAsync(work.Token).ConfigureAwait(false);
+            if (depth > 1)
+            {
+                await work.RelinkAsync(0, target).ConfigureAwait(false);
+            }
+
+            // Also with the same levels: they are looked at anew, the target has another size and holds more.
+            await work.PublishAsync([chain[0], .. chain[depth..]]).ConfigureAwait(false);
+            await CloseSupersededAsync(chain[1..depth]).ConfigureAwait(false);
+            await work.FreezeAsync(target).ConfigureAwait(false);
+            if (!options.KeepTop)
+            {
+                await EmptyTopAsync(work.Changes!, progress, work.Token).ConfigureAwait(false);
+            }
+
+            return new CommitResult
+            {
+                CopiedBytes = push.CopiedBytes,
+                TargetPath = target.Path,
+                SupersededPaths = [.. chain[1..depth].Select(level => level.Path)],
+            };
+        }
+    }
+
+    /// <summary>Frees, in the top, what has not been changed since <paramref name="changes"/> began: the level beneath has the same, durably.</summary>
+    private async ValueTask EmptyTopAsync(ChangeTracker changes, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        Level top = _generation.Levels[0];
+        if ((top.Image.Capabilities & ImageCapabilities.Compact) == 0)
+        {
+            _logger.LogInformation("{Path}: the format '{Format}' cannot be emptied; the image stays filled with what was committed", Shown, top.FormatId);
+            return;
+        }
+
+        // Nothing is looked at but what was asked for.
+        var empty = new CompactOptions { DropZeroBlocks = false, IsHeldBeneath = (offset, length) => !changes.IsChanged(offset, length) };
+        await top.Image.CompactAsync(empty, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async ValueTask GrowToDiskAsync(VirtualDisk target, long lengthBytes, CancellationToken cancellationToken)
+    {
+        if (target.LengthBytes < lengthBytes)
+        {
+            await target.ResizeAsync(lengthBytes, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static void RequireRoom(Level target, long neededBytes, ChainOperationOptions options, string operation)
+    {
+        if (!options.SkipSpaceCheck && target.Storage is FileStorage)
+        {
+            VolumeRoom.Require(target.Path, neededBytes, operation);
+        }
+    }
+
+    private void RequireDepth(int depth, string operation)
+    {
+        int levels = _generation.Levels.Length;
+        if (depth < 1 || depth >= levels)
+        {
+            throw new ImageException(
+                ImageErrorKind.InvalidArgument,
+                levels == 1
+                    ? $"{Shown}: cannot {operation}: the disk has one level, and no parent."
+                    : $"{Shown}: cannot {operation}: the level {depth} is not one beneath the top; those have the numbers 1 to {levels - 1}.",
+                Path,
+                operation);
+        }
+    }
+
+    // They were only read: what goes wrong here concerns nobody's data.
+    private async ValueTask CloseSupersededAsync(IReadOnlyList<Level> levels)
+    {
+        if (await CloseLevelsAsync<AsyncIo>(levels).ConfigureAwait(false) is { } failure)
+        {
+            _logger.LogWarning(failure, "{Path}: closing a level that is of no use any more failed", Shown);
+        }
+    }
+}
