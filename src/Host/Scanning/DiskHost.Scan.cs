@@ -27,6 +27,34 @@ public sealed partial class DiskHost
     }
 
     /// <summary>
+    /// Repairs the link of an image whose parent was moved or renamed: finds the parent, checks that it fits, and stores its name. First files of the name that the
+    /// image remembers are considered; only where none fits, other images of the right format and the same size. It must be exactly one that fits.
+    /// </summary>
+    /// <remarks>Fits: of the format that the image says, with certainty (raw only where the image marks its parent as raw, and by name); its own chain is sound and does not
+    /// lead back to the image; nobody is writing to it. That it holds what the image was made on cannot be proved: mind <see cref="AdoptResult.Warnings"/>.
+    /// Nothing is changed when the link is sound. The image must not be in use. Safe against a crash: the old name or the new one.</remarks>
+    /// <param name="imagePath">The image.</param>
+    /// <param name="options">Where to look; null: in the image's folder.</param>
+    /// <param name="cancellationToken">Gives up before the change.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.NotFound"/> when nothing fits, <see cref="ImageErrorKind.InvalidArgument"/> when more than one does:
+    /// the message lists what was looked at, and why it does or does not fit.</exception>
+    public async ValueTask<AdoptResult> AdoptParentAsync(string imagePath, AdoptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        string full = HostPath.GetFull(imagePath);
+        options ??= new AdoptOptions();
+        AdoptResult result = await Task.Run(
+            async () => await new ParentAdoption(_opener, full, options).FindAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        if (result.IsChanged && !options.DryRun)
+        {
+            var name = new SetParentOptions { Format = result.ParentFormatId, AbsoluteName = options.AbsoluteName };
+            await SetParentNameAsync(full, result.ParentPath, name, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+
+        return result;
+    }
+
+    /// <summary>
     /// The files in these folders whose parent is one of <paramref name="parents"/>, whatever they call it. Never fails because of one file: what could not be
     /// read is in <see cref="SiblingReport.Uncertain"/>, for the result of the operation that asks.
     /// </summary>
