@@ -46,7 +46,7 @@ public sealed partial class DiskHost
             OperationResult result;
             await using (copy.ConfigureAwait(false))
             {
-                result = await Task.Run(async () => await new DiskCopier(source, copy, options.ZeroBlockBytes, progress).RunAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                result = await Task.Run(async () => await new DiskCopier(source, copy, progress) { ZeroBlockBytes = options.ZeroBlockBytes }.RunAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
                 progress?.Report(new OperationProgress(result.DiskBytes, result.DiskBytes, "making durable"));
                 await copy.CloseAsync().ConfigureAwait(false);
             }

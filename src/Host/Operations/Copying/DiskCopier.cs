@@ -1,0 +1,93 @@
+namespace QedVd.Host;
+
+/// <summary>Copies what one disk reads into another: data only, with several workers.</summary>
+internal sealed class DiskCopier
+{
+    /// <summary>The most workers that a copy has.</summary>
+    public const int MaxWorkers = 16;
+
+    // Large enough that a call costs little beside its bytes, small enough that they are still in the processor's cache when they are written.
+    private const int BestPieceBytes = 512 << 10;
+    private const int BestWorkers = 2;
+
+    private readonly IProgress<OperationProgress>? _progress;
+    private long _copiedBytes;
+
+    public DiskCopier(VirtualDisk source, VirtualDisk target, IProgress<OperationProgress>? progress)
+    {
+        Source = source;
+        Target = target;
+        _progress = progress;
+        TargetBlockBytes = Math.Max(1, target.TopBlockBytes);
+    }
+
+    public VirtualDisk Source { get; }
+
+    public VirtualDisk Target { get; }
+
+    public int TargetBlockBytes { get; }
+
+    /// <summary>What is read and written at once, at most; a power of two.</summary>
+    public int PieceBytes { get; init; } = BestPieceBytes;
+
+    /// <summary>What the target reads where nothing is written to it; null: zeros.</summary>
+    public VirtualDisk? Beneath { get; init; }
+
+    /// <summary>The unit in which zeros inside of data are found; 0: they are copied.</summary>
+    public int ZeroBlockBytes { get; init; }
+
+    /// <summary>The target may hold anything: what reads zero in the source is made so.</summary>
+    public bool WritesZeros { get; init; }
+
+    public int Workers { get; init; }
+
+    public RateLimiter? Limiter { get; init; }
+
+    /// <summary>Told how many bytes have been written, after each piece.</summary>
+    public Action<long>? Written { get; init; }
+
+    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, 1, BestWorkers);
+
+    public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
+    {
+        long length = Source.LengthBytes;
+        _progress?.Report(new OperationProgress(0, length, "copying"));
+        var workers = new DiskCopyWorker[Workers == 0 ? DefaultWorkers : Workers];
+        try
+        {
+            for (int i = 0; i < workers.Length; i++)
+            {
+                workers[i] = new DiskCopyWorker(this);
+            }
+
+            var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros);
+            await PieceWorkers<CopyPiece>.RunAsync(plan.PiecesAsync(cancellationToken), workers, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            foreach (DiskCopyWorker? worker in workers)
+            {
+                worker?.Dispose();
+            }
+        }
+
+        _progress?.Report(new OperationProgress(length, length, "copying"));
+        return new OperationResult(length, _copiedBytes, length - _copiedBytes);
+    }
+
+    /// <summary>A piece is done. Called in order, one at a time.</summary>
+    public void Note(in CopyPiece piece, long copiedBytes)
+    {
+        _copiedBytes += copiedBytes;
+        Written?.Invoke(_copiedBytes);
+        _progress?.Report(new OperationProgress(piece.EndBytes, Source.LengthBytes, "copying"));
+    }
+
+    /// <summary>What the target's parent reads; zeros beyond its end.</summary>
+    public void ReadBeneath(long offset, Span<byte> buffer)
+    {
+        int inside = (int)Math.Clamp(Beneath!.LengthBytes - offset, 0, buffer.Length);
+        Beneath.Read(offset, buffer[..inside]);
+        buffer[inside..].Clear();
+    }
+}
