@@ -70,5 +70,9 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
         { Options = Options };
     }
 
+    /// <summary>The same files; what an operation changes here, it does not change there.</summary>
+    public TestChain Clone() =>
+        new(bench, Levels.Select(level => new ChainLevel { Path = level.Path, Format = level.Format, View = level.View.Clone(), IsViewKnown = level.IsViewKnown })) { Options = Options };
+
     internal static int BlockBytesOf(VirtualDisk disk) => Math.Max(512, disk.Levels[0].BlockBytes);
 }
