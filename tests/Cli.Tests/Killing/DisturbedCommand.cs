@@ -68,6 +68,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         }
 
         @case.Apply(chain);
+        await ReclaimAsync(chain, what);
         await chain.ShouldHoldAsync($"{what}, {(wasDone ? "and it had come to its end" : "and run again")}");
         string[] files = FilesOf(chain);
         Assert.True(files.SequenceEqual(_filesAfter), $"{what}: leaves {string.Join(", ", files)} instead of {string.Join(", ", _filesAfter)}");
@@ -90,6 +91,21 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         {
             CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" });
             Assert.True(report.IsSound, $"{what}: {Path.GetFileName(file)} has {report.Corruptions} errors");
+        }
+    }
+
+    /// <summary>What a killed process had taken and not yet used is a leak until somebody looks for it; more than a leak it may not be.</summary>
+    private async Task ReclaimAsync(TestChain chain, string what)
+    {
+        foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
+        {
+            var request = new ImageOpenRequest { Format = level.Format };
+            CheckReport report = await bench.Host.CheckAsync(level.Path, request: request);
+            Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors when the command has run again");
+            if (!report.IsClean)
+            {
+                await bench.Host.CheckAsync(level.Path, new CheckOptions { Repair = RepairMode.Leaks }, request);
+            }
         }
     }
 

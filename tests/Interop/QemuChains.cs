@@ -1,0 +1,109 @@
+using QedVd.ChainKit;
+using QedVd.TestKit;
+
+namespace QedVd.Interop.Tests;
+
+/// <summary>Chains that QEMU's tools make, look at and rearrange.</summary>
+internal sealed class QemuChains(ChainBench bench)
+{
+    private readonly string _img = Peers.Require("qemu-img");
+    private readonly string _io = Peers.Require("qemu-io");
+
+    /// <summary>Makes a chain as planned, all of it by QEMU. Discards do nothing there.</summary>
+    /// <remarks>
+    /// A write into a part of a zero cluster over a parent brings the parent's bytes back with QEMU 7.2, so such a write is widened to whole clusters.
+    /// </remarks>
+    public async Task<TestChain> MakeAsync(ChainPlan plan, string folder)
+    {
+        List<ChainLevel> levels = [];
+        foreach (LevelPlan level in plan.Levels)
+        {
+            ChainLevel? parent = levels.FirstOrDefault();
+            string path = Path.Combine(folder, level.Name);
+            string[] options = level.Format == "raw" ? [] : ["-o", $"cluster_size={level.ClusterBytes},table_size={level.TableClusters}"];
+            string[] naming = parent is null ? [] : ["-b", parent.Name, "-F", parent.Format];
+            await ImgAsync(["create", "-q", "-f", level.Format, .. options, .. naming, path, $"{level.SizeBytes}"]);
+            GuestBytes view = parent is null ? new GuestBytes(level.SizeBytes) : parent.View.CloneAs(level.SizeBytes);
+            await WriteAsync(path, level, view);
+            levels.Insert(0, new ChainLevel { Path = path, Format = level.Format, View = view });
+        }
+
+        return new TestChain(bench, levels);
+    }
+
+    /// <summary>qemu-img finds every image clean, and reads every level as it must.</summary>
+    public async Task ShouldAgreeAsync(TestChain chain, string what)
+    {
+        foreach (ChainLevel level in chain.Levels)
+        {
+            if (level.Format != "raw")
+            {
+                ToolRun check = await ToolRun.RunAsync(_img, ["check", "-q", "-f", level.Format, level.Path]);
+                Assert.True(check.ExitCode == 0, $"{what}: qemu-img check of {level.Name} ends with {check.ExitCode}: {check.Output} {check.Error}");
+            }
+        }
+
+        await ShouldReadAsync(chain.Top.Path, chain.Top.Format, chain.View, what);
+    }
+
+    /// <summary>qemu-img reads this.</summary>
+    public async Task ShouldReadAsync(string path, string format, GuestBytes view, string what)
+    {
+        string expected = bench["expected.raw"];
+        view.Save(expected);
+        ToolRun compare = await ToolRun.RunAsync(_img, ["compare", "-q", "-f", format, "-F", "raw", path, expected]);
+        Assert.True(compare.ExitCode == 0, $"{what}: qemu-img compare of {Path.GetFileName(path)} ends with {compare.ExitCode}: {compare.Output} {compare.Error}");
+    }
+
+    /// <summary>Runs qemu-img; it must succeed.</summary>
+    public async Task ImgAsync(params string[] arguments) => (await ToolRun.RunAsync(_img, arguments)).ShouldExitWith(0);
+
+    private async Task WriteAsync(string path, LevelPlan level, GuestBytes view)
+    {
+        var zeroed = new HashSet<long>();
+        List<string> commands = [];
+        foreach (GuestChange change in level.Changes)
+        {
+            switch (change.Kind)
+            {
+                case GuestChangeKind.Data:
+                    GuestChange wide = Widen(change, level, zeroed);
+                    string pattern = bench[$"pattern{commands.Count}"];
+                    byte[] data = GuestPattern.Make(wide.Offset, wide.LengthBytes, wide.Pattern);
+                    await File.WriteAllBytesAsync(pattern, data);
+                    view.Write(wide.Offset, data);
+                    commands.Add($"write -q -s {pattern} {wide.Offset} {wide.LengthBytes}");
+                    break;
+                case GuestChangeKind.Discard:
+                    commands.Add($"discard -q {change.Offset} {change.LengthBytes}");
+                    break;
+                default:
+                    // Parts of clusters it writes as data.
+                    GuestChange zero = Widen(change, level, zeroed);
+                    for (long cluster = zero.Offset / level.BlockBytes; cluster * level.BlockBytes < zero.EndBytes; cluster++)
+                    {
+                        zeroed.Add(cluster);
+                    }
+
+                    view.Zero(zero.Offset, zero.LengthBytes);
+                    commands.Add($"write -q -z {(change.Kind == GuestChangeKind.ZeroUnmap ? "-u " : "")}{zero.Offset} {zero.LengthBytes}");
+                    break;
+            }
+        }
+
+        if (commands.Count > 0)
+        {
+            ToolRun run = await ToolRun.RunAsync(_io, ["-f", level.Format, "-t", "unsafe", .. commands.SelectMany(command => new[] { "-c", command }), path]);
+            Assert.DoesNotContain("failed", run.Output + run.Error, StringComparison.OrdinalIgnoreCase);
+            run.ShouldExitWith(0);
+        }
+    }
+
+    private static GuestChange Widen(GuestChange change, LevelPlan level, HashSet<long> zeroed)
+    {
+        long block = level.BlockBytes;
+        long start = zeroed.Contains(change.Offset / block) ? change.Offset / block * block : change.Offset;
+        long end = zeroed.Contains((change.EndBytes - 1) / block) ? Math.Min(level.SizeBytes, (((change.EndBytes - 1) / block) + 1) * block) : change.EndBytes;
+        return change with { Offset = start, LengthBytes = (int)(end - start) };
+    }
+}
