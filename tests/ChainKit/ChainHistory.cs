@@ -29,6 +29,8 @@ public sealed partial class ChainHistory
             ["resize"] = ResizeAsync,
             ["compact"] = CompactAsync,
             ["convert"] = ConvertAsync,
+            ["flatten"] = FlattenAsync,
+            ["rebase"] = RebaseAsync,
         };
     }
 

@@ -23,6 +23,8 @@ internal sealed class LiveOperation
         "snapshot" => Snapshot(chain, disk),
         "compact" => Compact(chain, disk, random),
         "resize" => Resize(chain, disk, random),
+        "flatten" => Flatten(chain, disk, random),
+        "rebase" => Rebase(chain, disk, random),
         _ => throw new ArgumentException($"No operation is called '{name}'.", nameof(name)),
     };
 
@@ -52,6 +54,33 @@ internal sealed class LiveOperation
             chain.Top.IsViewKnown = false;
             chain.PutOnTop(path);
         });
+    }
+
+    private static LiveOperation Flatten(TestChain chain, VirtualDisk disk, Random random)
+    {
+        var options = new FlattenOptions { MaxBytesPerSecond = DrawRate(random) };
+        return new LiveOperation(chain, $"flatten {options}", async token => await disk.FlattenAsync(options, cancellationToken: token), () => Drop(chain, chain.Levels.Skip(1)));
+    }
+
+    /// <summary>To nothing, or to a level further down.</summary>
+    private static LiveOperation Rebase(TestChain chain, VirtualDisk disk, Random random)
+    {
+        ChainLevel[] beneath = [.. chain.Levels.Skip(random.Next(2, chain.Levels.Count + 1))];
+        var options = new RebaseOptions { MaxBytesPerSecond = DrawRate(random), ParentFormat = beneath.FirstOrDefault()?.Format };
+        string? parent = beneath.FirstOrDefault()?.Path;
+        return new LiveOperation(
+            chain, $"rebase to {Path.GetFileName(parent) ?? "nothing"}", async token => await disk.RebaseAsync(parent, options, cancellationToken: token), () => Drop(chain, chain.Levels.Skip(1).Except(beneath)));
+    }
+
+    private static long DrawRate(Random random) => random.Next(3) == 0 ? 1L << random.Next(20, 24) : 0;
+
+    private static void Drop(TestChain chain, IEnumerable<ChainLevel> levels)
+    {
+        foreach (ChainLevel level in levels.ToArray())
+        {
+            File.Delete(level.Path);
+            chain.Levels.Remove(level);
+        }
     }
 
     private static LiveOperation Compact(TestChain chain, VirtualDisk disk, Random random)

@@ -25,6 +25,8 @@ public sealed class LiveTests : IDisposable
     [InlineData("snapshot")]
     [InlineData("compact")]
     [InlineData("resize")]
+    [InlineData("flatten")]
+    [InlineData("rebase")]
     public async Task Operation_UnderLoad_CancelledAnywhere_LosesNothing_AndRunsAgain(string operation)
     {
         long seed = LongRun.Seed();
