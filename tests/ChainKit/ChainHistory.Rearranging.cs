@@ -26,9 +26,10 @@ public sealed partial class ChainHistory
         }
 
         IReadOnlyList<ChainLevel> beneath = await DrawParentsAsync().ConfigureAwait(false);
-        string? parent = beneath.FirstOrDefault()?.Path;
+        ChainLevel? first = beneath is [var level, ..] ? level : null;
+        string? parent = first?.Path;
         Detail($"to {(parent is null ? "nothing" : Path.GetFileName(parent))}");
-        var options = new RebaseOptions { ParentFormat = beneath.FirstOrDefault()?.Format };
+        var options = new RebaseOptions { ParentFormat = first?.Format };
         await OnDiskAsync(
             disk => disk.RebaseAsync(parent, options),
             () => _bench.Host.RebaseAsync(_chain.Top.Path, parent, options, Open()),
@@ -37,6 +38,36 @@ public sealed partial class ChainHistory
                 DropBeneath(1, beneath);
                 _chain.Levels.AddRange(beneath);
             }).ConfigureAwait(false);
+    }
+
+    private async Task CommitAsync()
+    {
+        if (_chain.Levels.Count == 1)
+        {
+            return;
+        }
+
+        int depth = _random.Next(1, _chain.Levels.Count);
+        var options = new CommitOptions { TargetDepth = depth, KeepTop = _random.Next(4) == 0, SkipSpaceCheck = _random.Next(2) == 0 };
+        Detail($"to {_chain.Levels[depth].Name}{(options.KeepTop ? ", keeping the top" : "")}");
+        await OnDiskAsync(
+            async disk =>
+            {
+                CommitResult result = await disk.CommitAsync(options).ConfigureAwait(false);
+                await ShouldBeEmptyAsync(disk, options).ConfigureAwait(false);
+                return result;
+            },
+            () => _bench.Host.CommitAsync(_chain.Top.Path, options, Open()),
+            () => _chain.Commit(depth)).ConfigureAwait(false);
+    }
+
+    /// <summary>Nobody writes meanwhile: of what was committed, nothing is left in the top.</summary>
+    private static async Task ShouldBeEmptyAsync(VirtualDisk disk, CommitOptions options)
+    {
+        await foreach (DiskExtent extent in disk.MapAllAsync(0, disk.LengthBytes).ConfigureAwait(false))
+        {
+            Assert.True(extent.Depth > 0 || options.KeepTop, $"{extent} is left in the top after the commit");
+        }
     }
 
     /// <summary>Nothing, a level of this chain, or another chain.</summary>
@@ -80,11 +111,7 @@ public sealed partial class ChainHistory
     /// <summary>The levels from a depth on are no part of the chain any more: their files still read as they did, and are deleted.</summary>
     private void DropBeneath(int depth, IReadOnlyList<ChainLevel>? kept = null)
     {
-        foreach (ChainLevel level in _chain.Levels.Skip(depth).Except(kept ?? []))
-        {
-            File.Delete(level.Path);
-        }
-
+        _chain.Drop(_chain.Levels.Skip(depth).Except(kept ?? []));
         _chain.Levels.RemoveRange(depth, _chain.Levels.Count - depth);
     }
 

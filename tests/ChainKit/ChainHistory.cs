@@ -29,6 +29,7 @@ public sealed partial class ChainHistory
             ["resize"] = ResizeAsync,
             ["compact"] = CompactAsync,
             ["convert"] = ConvertAsync,
+            ["commit"] = CommitAsync,
             ["flatten"] = FlattenAsync,
             ["rebase"] = RebaseAsync,
         };

@@ -21,6 +21,35 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
     /// <summary>The chain with a new image on top that reads the same.</summary>
     public void PutOnTop(string path, string format = "qed") => Levels.Insert(0, new ChainLevel { Path = path, Format = format, View = View.Clone() });
 
+    /// <summary>
+    /// What the top reads is in a level beneath, which is as long at least; the levels between are of no use any more, and their files are deleted.
+    /// </summary>
+    public void Commit(int depth)
+    {
+        ChainLevel target = Levels[depth];
+        GuestBytes view = target.View.CloneAs(Math.Max(target.View.LengthBytes, View.LengthBytes));
+        view.Zero(0, View.LengthBytes);
+        byte[] buffer = new byte[4096];
+        foreach ((long offset, int length) in View.Pages)
+        {
+            View.Read(offset, buffer.AsSpan(0, length));
+            view.Write(offset, buffer.AsSpan(0, length));
+        }
+
+        target.View = view;
+        Drop(Levels.Skip(1).Take(depth - 1));
+    }
+
+    /// <summary>These are no part of the chain any more, and their files are deleted.</summary>
+    public void Drop(IEnumerable<ChainLevel> levels)
+    {
+        foreach (ChainLevel level in levels.ToArray())
+        {
+            File.Delete(level.Path);
+            Levels.Remove(level);
+        }
+    }
+
     /// <summary>The guest works, on the disk and here.</summary>
     public Task WriteAsync(VirtualDisk disk, Random random, int changes) =>
         Guest.ApplyAsync(disk, View, ChainPlan.DrawChanges(random, View.LengthBytes, BlockBytesOf(disk), changes));

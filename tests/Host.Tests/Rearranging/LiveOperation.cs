@@ -16,7 +16,7 @@ internal sealed class LiveOperation
 
     public string Description { get; }
 
-    public bool IsDone { get; private set; }
+    public bool IsDone { get; set; }
 
     public static LiveOperation Draw(string name, TestChain chain, VirtualDisk disk, Random random) => name switch
     {
@@ -24,6 +24,7 @@ internal sealed class LiveOperation
         "compact" => Compact(chain, disk, random),
         "resize" => Resize(chain, disk, random),
         "flatten" => Flatten(chain, disk, random),
+        "commit" => Commit(chain, disk, random),
         "rebase" => Rebase(chain, disk, random),
         _ => throw new ArgumentException($"No operation is called '{name}'.", nameof(name)),
     };
@@ -59,7 +60,7 @@ internal sealed class LiveOperation
     private static LiveOperation Flatten(TestChain chain, VirtualDisk disk, Random random)
     {
         var options = new FlattenOptions { MaxBytesPerSecond = DrawRate(random) };
-        return new LiveOperation(chain, $"flatten {options}", async token => await disk.FlattenAsync(options, cancellationToken: token), () => Drop(chain, chain.Levels.Skip(1)));
+        return new LiveOperation(chain, $"flatten {options}", async token => await disk.FlattenAsync(options, cancellationToken: token), () => chain.Drop(chain.Levels.Skip(1)));
     }
 
     /// <summary>To nothing, or to a level further down.</summary>
@@ -69,19 +70,21 @@ internal sealed class LiveOperation
         var options = new RebaseOptions { MaxBytesPerSecond = DrawRate(random), ParentFormat = beneath.FirstOrDefault()?.Format };
         string? parent = beneath.FirstOrDefault()?.Path;
         return new LiveOperation(
-            chain, $"rebase to {Path.GetFileName(parent) ?? "nothing"}", async token => await disk.RebaseAsync(parent, options, cancellationToken: token), () => Drop(chain, chain.Levels.Skip(1).Except(beneath)));
+            chain, $"rebase to {Path.GetFileName(parent) ?? "nothing"}", async token => await disk.RebaseAsync(parent, options, cancellationToken: token), () => chain.Drop(chain.Levels.Skip(1).Except(beneath)));
+    }
+
+    private static LiveOperation Commit(TestChain chain, VirtualDisk disk, Random random)
+    {
+        int depth = random.Next(1, chain.Levels.Count);
+        var options = new CommitOptions { TargetDepth = depth, KeepTop = random.Next(4) == 0, MaxBytesPerSecond = DrawRate(random) };
+        return new LiveOperation(chain, $"{options}", async token => await disk.CommitAsync(options, cancellationToken: token), () =>
+        {
+            chain.Commit(depth);
+            chain.Levels[1].IsViewKnown = false;
+        });
     }
 
     private static long DrawRate(Random random) => random.Next(3) == 0 ? 1L << random.Next(20, 24) : 0;
-
-    private static void Drop(TestChain chain, IEnumerable<ChainLevel> levels)
-    {
-        foreach (ChainLevel level in levels.ToArray())
-        {
-            File.Delete(level.Path);
-            chain.Levels.Remove(level);
-        }
-    }
 
     private static LiveOperation Compact(TestChain chain, VirtualDisk disk, Random random)
     {

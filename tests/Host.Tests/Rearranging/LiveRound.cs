@@ -26,9 +26,9 @@ internal sealed class LiveRound(ChainBench bench, string operation, int seed, st
             if (isCancelled)
             {
                 await load.PassAsync(_random.Next(20));
-                await work.RunAsync(default);
             }
-            else if (!work.IsDone)
+
+            if (!work.IsDone)
             {
                 await work.RunAsync(default);
             }
@@ -65,7 +65,10 @@ internal sealed class LiveRound(ChainBench bench, string operation, int seed, st
         }
         catch (OperationCanceledException)
         {
-            Assert.Equal(before, disk.Levels.Select(level => level.Path));
+            // A commit may have come so far that only the top was to be emptied.
+            bool isNew = !before.SequenceEqual(disk.Levels.Select(level => level.Path));
+            Assert.False(isNew && operation != "commit", "the cancelled operation has changed the chain");
+            work.IsDone = isNew;
             return true;
         }
     }

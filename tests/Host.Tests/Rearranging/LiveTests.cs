@@ -27,6 +27,7 @@ public sealed class LiveTests : IDisposable
     [InlineData("resize")]
     [InlineData("flatten")]
     [InlineData("rebase")]
+    [InlineData("commit")]
     public async Task Operation_UnderLoad_CancelledAnywhere_LosesNothing_AndRunsAgain(string operation)
     {
         long seed = LongRun.Seed();
