@@ -28,6 +28,14 @@ public sealed partial class VirtualDisk
     private async ValueTask PublishAsync(Generation next)
     {
         Generation old = _generation;
+        if (next.OverEndBytes != old.OverEndBytes)
+        {
+            // Blocks that are allocated under the growth lock in one of the two, and without it in the other: nobody may do both at a time.
+            await old.Writers.CloseAsync().ConfigureAwait(false);
+            await PublishHeldAsync(next).ConfigureAwait(false);
+            return;
+        }
+
         _generation = next;
         Task writers = old.Writers.CloseAsync();
         old.Writers.WakeWaiters();

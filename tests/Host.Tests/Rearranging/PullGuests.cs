@@ -13,15 +13,18 @@ internal sealed class PullGuests
     private readonly byte[] _model;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _running;
+    private readonly int _sectors;
     private int _requests;
 
     /// <param name="disk">The disk.</param>
     /// <param name="model">What it reads now; follows what the guests do.</param>
     /// <param name="seed">Of what they do.</param>
-    public PullGuests(VirtualDisk disk, byte[] model, int seed)
+    /// <param name="lengthBytes">How far they go; all of the disk unless told.</param>
+    public PullGuests(VirtualDisk disk, byte[] model, int seed, int? lengthBytes = null)
     {
         _disk = disk;
         _model = model;
+        _sectors = (lengthBytes ?? model.Length) / Sector;
         _running = [.. Enumerable.Range(0, Guests).Select(guest => Task.Run(() => RunAsync(guest, new Random(seed + guest))))];
     }
 
@@ -46,7 +49,7 @@ internal sealed class PullGuests
     private async Task RunAsync(int guest, Random random)
     {
         byte[] buffer = new byte[Sector];
-        int sectors = _model.Length / Sector;
+        int sectors = _sectors;
         while (!_stop.IsCancellationRequested)
         {
             int sector = (random.Next(sectors + Guests) / Guests * Guests) + guest;
