@@ -12,12 +12,13 @@ internal static class ChainSiblings
     /// <param name="host">Null for a disk that no host has opened: then there is nowhere to look.</param>
     /// <param name="chain">All levels of the chain.</param>
     /// <param name="touched">Those that must have no other children.</param>
+    /// <param name="gone">Files that an interrupted operation has left, or null.</param>
     /// <param name="folders">Where to look besides the folders of the chain's files.</param>
     /// <param name="operation">For the message.</param>
     /// <param name="logger">For what cannot be told.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async ValueTask RequireNoneAsync(
-        DiskHost? host, IReadOnlyList<Level> chain, IEnumerable<Level> touched, IReadOnlyList<string> folders, string operation, ILogger logger, CancellationToken cancellationToken)
+        DiskHost? host, IReadOnlyList<Level> chain, IEnumerable<Level> touched, MergeJournal? gone, IReadOnlyList<string> folders, string operation, ILogger logger, CancellationToken cancellationToken)
     {
         Level[] files = [.. touched.Where(level => level.Storage is FileStorage)];
         if (host is null || files.Length == 0)
@@ -27,7 +28,7 @@ internal static class ChainSiblings
 
         SiblingReport found = await host.FindChildrenAsync(
             [.. files.Select(level => level.Storage!.Identity)],
-            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)],
+            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity), .. gone?.Files.Select(file => file.Identity) ?? []],
             [.. FoldersOf(chain), .. folders],
             cancellationToken).ConfigureAwait(false);
         foreach (ScanProblem problem in found.Uncertain)

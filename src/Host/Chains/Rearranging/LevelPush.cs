@@ -26,18 +26,18 @@ internal sealed class LevelPush : IDisposable
 
     /// <param name="levels">The levels that are pushed, the highest first.</param>
     /// <param name="target">A disk over the level that takes what they hold, and those beneath it.</param>
-    /// <param name="maxBytesPerSecond">0: no limit.</param>
+    /// <param name="limiter">How fast it may copy; it becomes the push's own.</param>
     /// <param name="totalBytes">What there is to copy, as far as is known.</param>
     /// <param name="phase">For people.</param>
     /// <param name="progress">Told how far it is.</param>
-    public LevelPush(IReadOnlyList<Level> levels, VirtualDisk target, long maxBytesPerSecond, long totalBytes, string phase, IProgress<OperationProgress>? progress)
+    public LevelPush(IReadOnlyList<Level> levels, VirtualDisk target, RateLimiter limiter, long totalBytes, string phase, IProgress<OperationProgress>? progress)
     {
         _union = new Generation(levels);
         _target = target;
         _progress = progress;
         _phase = phase;
         _totalBytes = totalBytes;
-        _limiter = new RateLimiter(maxBytesPerSecond, TimeProvider.System);
+        _limiter = limiter;
         _pieceBytes = Math.Clamp(target.Levels[0].BlockBytes, MinPieceBytes, MaxPieceBytes);
     }
 

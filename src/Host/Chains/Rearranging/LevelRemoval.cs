@@ -19,7 +19,9 @@ internal static class LevelRemoval
         }
     }
 
-    private static bool TryRemoveName(Level level, ILogger logger)
+    /// <summary>Removes the name only, durably; the level stays open.</summary>
+    /// <returns>False when it was left, which is logged.</returns>
+    public static bool TryRemoveName(Level level, ILogger logger)
     {
         if (level.Storage is not FileStorage storage)
         {

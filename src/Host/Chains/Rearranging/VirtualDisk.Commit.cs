@@ -28,7 +28,8 @@ public sealed partial class VirtualDisk
         Rearrangement work = await Rearrangement.BeginAsync(this, CommitOperation, cancellationToken).ConfigureAwait(false);
         await using (work.ConfigureAwait(false))
         {
-            int depth = options.TargetDepth;
+            MergeJournal? journal = await FindUnfinishedCommitAsync(work, options).ConfigureAwait(false);
+            int depth = journal is null ? options.TargetDepth : DepthOf(work.Levels, journal.Survivor);
             RequireDepth(depth, CommitOperation);
             Level[] chain = [.. work.Levels];
             Level target = chain[depth];
@@ -37,18 +38,19 @@ public sealed partial class VirtualDisk
                 RequireCapability(ImageCapabilities.SetParent, "give another parent to");
             }
 
-            await ChainSiblings.RequireNoneAsync(_host, chain, chain[1..(depth + 1)], options.SiblingFolders, CommitOperation, _logger, work.Token).ConfigureAwait(false);
+            await ChainSiblings.RequireNoneAsync(_host, chain, chain[1..(depth + 1)], journal, options.SiblingFolders, CommitOperation, _logger, work.Token).ConfigureAwait(false);
             PushEstimate estimate = await PushEstimate.OfAsync(chain[..depth], target, work.Token).ConfigureAwait(false);
             RequireRoom(target, estimate.NewBytes, options, CommitOperation);
 
             VirtualDisk below = await work.WriteToAsync(depth).ConfigureAwait(false);
             await GrowToDiskAsync(below, LengthBytes, work.Token).ConfigureAwait(false);
             await work.TrackAnewAsync().ConfigureAwait(false);
-            using var push = new LevelPush(chain[..depth], below, options.MaxBytesPerSecond, estimate.DataBytes, "committing", progress);
+            using var push = NewPush(chain[..depth], below, options, estimate.DataBytes, "committing", progress);
             await push.CopyAllAsync(work.Token).ConfigureAwait(false);
             await below.FlushAsync(work.Token).ConfigureAwait(false);
             if (depth > 1)
             {
+                journal ??= await WriteJournalAsync(MergeJournal.For(chain, 1, depth, MergeDirection.Down, keepsFiles: true) is { } made ? made with { IsCommit = true } : null, target, work.Token).ConfigureAwait(false);
                 await work.RelinkAsync(0, target).ConfigureAwait(false);
             }
 
@@ -61,14 +63,35 @@ public sealed partial class VirtualDisk
                 await EmptyTopAsync(work.Changes!, progress, work.Token).ConfigureAwait(false);
             }
 
+            if (journal is not null)
+            {
+                await MergeJournal.RemoveAsync(target).ConfigureAwait(false);
+            }
+
             return new CommitResult
             {
                 CopiedBytes = push.CopiedBytes,
                 TargetPath = target.Path,
-                SupersededPaths = [.. chain[1..depth].Select(level => level.Path)],
+                SupersededPaths = [.. chain[1..depth].Select(level => level.Path).Union(journal?.Files.Select(file => file.Path) ?? [])],
             };
         }
     }
+
+    /// <summary>A commit past levels that was interrupted after the top had got its new parent, or just before: it is finished instead of what was asked for.</summary>
+    private async ValueTask<MergeJournal?> FindUnfinishedCommitAsync(Rearrangement work, CommitOptions options)
+    {
+        MergeJournal? journal = await FindJournalAsync(work).ConfigureAwait(false);
+        if (journal is { IsCommit: false })
+        {
+            // A merge: what it has left is tidied up. Where it had not come so far, this commit does not mind.
+            await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false);
+        }
+
+        return journal is { IsCommit: true } && journal.IsNeighbour(work.Levels[0]) && DepthOf(work.Levels, journal.Survivor) > 0 ? journal : null;
+    }
+
+    private LevelPush NewPush(IReadOnlyList<Level> levels, VirtualDisk target, ChainOperationOptions options, long totalBytes, string phase, IProgress<OperationProgress>? progress) =>
+        new(levels, target, new RateLimiter(options.MaxBytesPerSecond, _host?.Opener.Time ?? TimeProvider.System), totalBytes, phase, progress);
 
     /// <summary>Frees, in the top, what has not been changed since <paramref name="changes"/> began: the level beneath has the same, durably.</summary>
     private async ValueTask EmptyTopAsync(ChangeTracker changes, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)

@@ -1,0 +1,216 @@
+using System.Globalization;
+using System.Text;
+
+namespace QedVd.Host;
+
+/// <summary>
+/// What a merge, or a commit past levels, leaves beside its survivor from before the first link changes until all is done, so that doing it again finishes it.
+/// Anybody may have put it there: what it says is looked at as a suggestion, see <see cref="MergeLeftovers"/>.
+/// </summary>
+internal sealed record MergeJournal
+{
+    private const string Title = "qedvd merge 1";
+    private const string End = "end";
+    private const string None = "-";
+    private const int MaxBytes = 256 << 10;
+
+    /// <summary>The image that stays.</summary>
+    public required StorageIdentity Survivor { get; init; }
+
+    /// <summary>Its format: raw is never guessed for writing.</summary>
+    public required string SurvivorFormat { get; init; }
+
+    public required MergeDirection Direction { get; init; }
+
+    /// <summary>Not a merge, but a commit past levels: downwards, into the survivor, and the neighbour is the top, which stays.</summary>
+    public bool IsCommit { get; init; }
+
+    /// <summary>Downwards: the image that names the survivor as its parent when the links are done. Upwards: the parent that the survivor has then, or null.</summary>
+    public required JournalFile? Neighbour { get; init; }
+
+    /// <summary>Downwards: whether the neighbour is the top, and goes too, at the very end.</summary>
+    public required bool TakesTop { get; init; }
+
+    /// <summary>Whether files stay: always for a commit.</summary>
+    public required bool KeepsFiles { get; init; }
+
+    /// <summary>What is no part of the chain afterwards; the top excepted.</summary>
+    public required IReadOnlyList<JournalFile> Files { get; init; }
+
+    /// <summary>What an operation on a chain that is about to change its links writes down; null where the survivor is no file.</summary>
+    public static MergeJournal? For(IReadOnlyList<Level> chain, int from, int to, MergeDirection direction, bool keepsFiles)
+    {
+        bool isDown = direction == MergeDirection.Down;
+        Level stays = chain[isDown ? to : from];
+        if (stays.Storage is not FileStorage survivor)
+        {
+            return null;
+        }
+
+        bool takesTop = isDown && from == 0;
+        IEnumerable<Level> gone = chain.Skip(takesTop || !isDown ? from + 1 : from).Take(takesTop ? to - 1 : to - from);
+        return new MergeJournal
+        {
+            Survivor = survivor.Identity,
+            SurvivorFormat = stays.FormatId,
+            Direction = direction,
+            Neighbour = JournalFile.Of(isDown ? chain[takesTop ? 0 : from - 1] : chain.ElementAtOrDefault(to + 1)),
+            TakesTop = takesTop,
+            KeepsFiles = keepsFiles,
+            Files = [.. gone.Select(JournalFile.Of).OfType<JournalFile>()],
+        };
+    }
+
+    /// <summary>Where the journal of an image lies.</summary>
+    public static string PathOf(string survivorPath) =>
+        Path.Combine(Path.GetDirectoryName(survivorPath)!, $".{Path.GetFileName(survivorPath)}{UnfinishedMerge.Suffix}");
+
+    public bool Names(StorageIdentity identity) => Files.Any(file => file.Identity == identity);
+
+    public bool IsNeighbour(Level? level) => level is null ? Neighbour is null : Neighbour is { } neighbour && level.Storage?.Identity == neighbour.Identity;
+
+    /// <summary>The journal of an image; null when there is none, or it is of another file that had this name.</summary>
+    /// <exception cref="ImageException">There is something under its name that is none.</exception>
+    public static async ValueTask<MergeJournal?> ReadAsync(string survivorPath, StorageIdentity survivor, CancellationToken cancellationToken)
+    {
+        string path = PathOf(survivorPath);
+        FilePeek file = FilePeek.At(path);
+        if (file.Error is { Kind: ImageErrorKind.NotFound } && !file.IsLink)
+        {
+            return null;
+        }
+
+        if (!file.IsRegular || file.IsLink)
+        {
+            throw Bad(path, "it is no regular file");
+        }
+
+        byte[] bytes = new byte[MaxBytes + 1];
+        int length = 0;
+        using (FileStorage storage = FileStorage.Open(path, new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.None }))
+        {
+            while (length < bytes.Length && await storage.ReadAsync(length, bytes.AsMemory(length), cancellationToken).ConfigureAwait(false) is > 0 and int read)
+            {
+                length += read;
+            }
+        }
+
+        MergeJournal journal = length > MaxBytes ? throw Bad(path, "it is too long") : Parse(path, Encoding.UTF8.GetString(bytes, 0, length));
+        return journal.Survivor == survivor ? journal : throw Bad(path, "it is of another file, which had this name");
+    }
+
+    /// <summary>Puts it beside the survivor; durable when it returns. One that is there already stays: it says the same, or more.</summary>
+    public async ValueTask WriteAsync(string survivorPath, CancellationToken cancellationToken)
+    {
+        string path = PathOf(survivorPath);
+        byte[] bytes = Encoding.UTF8.GetBytes(ToText(Path.GetDirectoryName(path)!));
+        if (bytes.Length > MaxBytes)
+        {
+            throw new ImageException(ImageErrorKind.NotSupported, $"{DisplayText.Escape(survivorPath)}: so many levels with so long names cannot be merged at once; merge some of them.", survivorPath, "merge");
+        }
+
+        PendingFile file = PendingFile.Create(path);
+        await using (file.ConfigureAwait(false))
+        {
+            await file.Storage.WriteAsync(0, bytes, cancellationToken).ConfigureAwait(false);
+            await file.PublishAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes it, durably. Nothing happens when it is gone.</summary>
+    public static async ValueTask RemoveAsync(Level survivor) => await Task.Run(() =>
+    {
+        string path = PathOf(survivor.Path);
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw StorageErrors.FromException(exception, path, "remove the journal");
+        }
+
+        (survivor.Storage as FileStorage)?.File.FlushFolder(Path.GetDirectoryName(path)!);
+    }).ConfigureAwait(false);
+
+    private string ToText(string folder)
+    {
+        var text = new StringBuilder();
+        text.Append(Title).Append('\n');
+        Add("survivor", Survivor).Append(CultureInfo.InvariantCulture, $" {Uri.EscapeDataString(SurvivorFormat)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"how {(IsCommit ? "commit" : Direction == MergeDirection.Down ? "down" : "up")} {(TakesTop ? "top" : None)} {(KeepsFiles ? "keep" : None)}\n");
+        AddFile("neighbour", Neighbour);
+        foreach (JournalFile file in Files)
+        {
+            AddFile("file", file);
+        }
+
+        return text.Append(End).Append('\n').ToString();
+
+        StringBuilder Add(string word, StorageIdentity identity) =>
+            text.Append(CultureInfo.InvariantCulture, $"{word} {identity.DeviceId:x} {identity.FileId:x} {identity.FileIdHigh:x}");
+
+        void AddFile(string word, JournalFile? file)
+        {
+            if (file is null)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"{word} {None}\n");
+                return;
+            }
+
+            // Relative, so that the folder may be renamed meanwhile.
+            Add(word, file.Identity).Append(CultureInfo.InvariantCulture, $" {file.LengthBytes} {Uri.EscapeDataString(Path.GetRelativePath(folder, file.Path))}\n");
+        }
+    }
+
+    private static MergeJournal Parse(string path, string text)
+    {
+        string folder = Path.GetDirectoryName(path)!;
+        string[] lines = text.Split('\n');
+        if (lines.Length < 6 || lines[0] != Title || lines[^2] != End || lines[^1].Length > 0)
+        {
+            throw Bad(path, "it is not complete");
+        }
+
+        string[] survivor = Words(lines[1], "survivor", 5);
+        string[] how = Words(lines[2], "how", 4);
+        return new MergeJournal
+        {
+            Survivor = Identity(survivor),
+            SurvivorFormat = Uri.UnescapeDataString(survivor[4]),
+            IsCommit = how[1] == "commit",
+            Direction = how[1] is "down" or "commit" ? MergeDirection.Down : how[1] == "up" ? MergeDirection.Up : throw Bad(path, $"'{DisplayText.Escape(how[1])}' is no direction"),
+            TakesTop = how[2] == "top",
+            KeepsFiles = how[3] == "keep",
+            Neighbour = lines[3] == $"neighbour {None}" ? null : ParseFile(lines[3], "neighbour"),
+            Files = [.. lines[4..^2].Select(line => ParseFile(line, "file"))],
+        };
+
+        JournalFile ParseFile(string line, string word)
+        {
+            string[] words = Words(line, word, 6);
+            string name = Uri.UnescapeDataString(words[5]);
+            return name.Length == 0 || name.Contains('\0', StringComparison.Ordinal) || !long.TryParse(words[4], NumberStyles.None, CultureInfo.InvariantCulture, out long length)
+                ? throw Bad(path, $"'{DisplayText.Escape(line)}' names no file")
+                : new JournalFile(Identity(words), length, Path.GetFullPath(name, folder));
+        }
+
+        string[] Words(string line, string word, int count)
+        {
+            string[] words = line.Split(' ');
+            return words.Length == count && words[0] == word ? words : throw Bad(path, $"'{DisplayText.Escape(line)}' is not what should stand there");
+        }
+
+        StorageIdentity Identity(string[] words) => new(Number(words[1]), Number(words[2]), Number(words[3]));
+
+        ulong Number(string word) => ulong.TryParse(word, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong number)
+            ? number
+            : throw Bad(path, $"'{DisplayText.Escape(word)}' is no number");
+    }
+
+    private static ImageException Bad(string path, string why) => new(
+        ImageErrorKind.Corrupt,
+        $"{DisplayText.Escape(path)}: this should be the journal of an interrupted merge, but {why}. Nothing was changed. Look at what lies in the folder, and remove this file.",
+        path,
+        "merge");
+}

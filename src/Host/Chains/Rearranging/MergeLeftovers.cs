@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <summary>
+/// Deletes what an interrupted merge has left. A journal may lie: it lies in a folder with images from anywhere. So a file is deleted only when it is the very
+/// file that the journal means (which nobody can know who was not on this machine after it came there), lies in a folder of the chain, is no part of the chain,
+/// is an image whose parent is one of those that went with it or the one that it must be, has no other children, and is used by nobody.
+/// </summary>
+/// <param name="host">The host.</param>
+/// <param name="journal">What it says.</param>
+/// <param name="survivor">The image beside which it lies.</param>
+/// <param name="chain">The chain as it is.</param>
+internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level survivor, IReadOnlyList<Level> chain)
+{
+    private readonly ILogger _logger = host.Logger;
+
+    /// <summary>Deletes what may be deleted; returns what is gone, now or before. The rest is told in the log.</summary>
+    public async ValueTask<IReadOnlyList<string>> RemoveAsync(IReadOnlyList<string> siblingFolders, CancellationToken cancellationToken)
+    {
+        string[] folders = [.. ChainSiblings.FoldersOf(chain), .. siblingFolders.Select(HostPath.GetFull).Select(Path.TrimEndingDirectorySeparator)];
+        List<string> gone = [];
+        bool hasChildren = await HaveChildrenAsync(folders, cancellationToken).ConfigureAwait(false);
+        foreach (JournalFile file in journal.Files)
+        {
+            FilePeek peek = FilePeek.At(file.Path);
+            string? why = peek.Error is { Kind: ImageErrorKind.NotFound } && !peek.IsLink ? ""
+                : hasChildren ? "other images need one of the merged ones"
+                : await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file);
+            if (why is { Length: > 0 })
+            {
+                _logger.LogWarning("{Path}: left by an interrupted merge, and not deleted, because {Reason}; look at it, and delete it if you do not need it", DisplayText.Escape(file.Path), why);
+            }
+            else
+            {
+                gone.Add(file.Path);
+            }
+        }
+
+        return gone;
+    }
+
+    private async ValueTask<bool> HaveChildrenAsync(IReadOnlyList<string> folders, CancellationToken cancellationToken)
+    {
+        StorageIdentity[] files = [.. journal.Files.Select(file => file.Identity)];
+        SiblingReport children = await host.FindChildrenAsync(
+            files, [.. files, .. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)], folders, cancellationToken).ConfigureAwait(false);
+        return children.Count > 0;
+    }
+
+    /// <summary>Why a file is not to be deleted; null if nothing is against it.</summary>
+    private async ValueTask<string?> WhyNotAsync(JournalFile file, FilePeek peek, IReadOnlyList<string> folders, CancellationToken cancellationToken)
+    {
+        if (!peek.IsRegular || peek.IsLink || peek.Identity != file.Identity)
+        {
+            return "it is another file by now";
+        }
+
+        if (chain.Any(level => level.Storage?.Identity == file.Identity))
+        {
+            return "it is a part of the chain";
+        }
+
+        if (!folders.Contains(Path.GetDirectoryName(file.Path)))
+        {
+            return "it does not lie in a folder of the chain";
+        }
+
+        ImageHeader header;
+        try
+        {
+            header = await new HeaderReader(host.Opener).ReadAsync(file.Path, root: null, formatId: null, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            return exception.Message;
+        }
+
+        if (header.Identity != file.Identity || header.FileLengthBytes != file.LengthBytes)
+        {
+            return "it was changed since";
+        }
+
+        return header.Error is not null ? "it is damaged" : IsParentRight(file, header) ? null : "it has another parent than a merged image would have";
+    }
+
+    private bool IsParentRight(JournalFile file, ImageHeader header)
+    {
+        if (header.Parent is null)
+        {
+            // Upwards, the lowest one: it must be an image all the same, and then the survivor has no parent either.
+            return journal.Direction == MergeDirection.Up && journal.Neighbour is null && (header.FormatId is not null || file == journal.Files[^1]);
+        }
+
+        if (ParentName.TryResolve(header.Parent, file.Path) is not { } parent)
+        {
+            return false;
+        }
+
+        // One that went with it may be deleted already.
+        FilePeek peek = FilePeek.At(parent);
+        return peek.IsRegular
+            ? journal.Names(peek.Identity) || (journal.Direction == MergeDirection.Down ? peek.Identity == survivor.Storage!.Identity : peek.Identity == journal.Neighbour?.Identity)
+            : journal.Files.Any(other => other.Path == parent);
+    }
+
+    private static string? TryDelete(JournalFile file)
+    {
+        try
+        {
+            // Whoever uses it keeps it.
+            using FileStorage storage = FileStorage.Open(file.Path);
+            if (storage.Identity != file.Identity || !storage.File.HasName(file.Path))
+            {
+                return "it is another file by now";
+            }
+
+            File.Delete(file.Path);
+            storage.File.FlushFolder(Path.GetDirectoryName(file.Path)!);
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ImageException)
+        {
+            return exception.Message;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Logging;
+
+namespace QedVd.Host;
+
+/// <summary>The journal of a merge under way.</summary>
+/// <param name="earlier">That of an interrupted one, which this one finishes; it lies there already.</param>
+/// <param name="own">What is written where there is none; null where there is no place for it.</param>
+/// <param name="survivor">The image beside which it lies.</param>
+internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level survivor)
+{
+    private bool _isWritten;
+
+    public MergeJournal? Earlier => earlier;
+
+    public Level Survivor => survivor;
+
+    /// <summary>Levels that were closed, and whose files were deleted where they had to be.</summary>
+    public HashSet<Level> Closed { get; } = [];
+
+    /// <summary>Whether a file that had to be deleted could not be.</summary>
+    public bool HasRemains { get; set; }
+
+    /// <summary>Before the first link changes; durable when it returns.</summary>
+    public async ValueTask WriteAsync(CancellationToken cancellationToken)
+    {
+        if (earlier is null && own is not null && !_isWritten)
+        {
+            await own.WriteAsync(survivor.Path, cancellationToken).ConfigureAwait(false);
+            _isWritten = true;
+        }
+    }
+
+    /// <summary>All is done.</summary>
+    public ValueTask RemoveAsync() => !HasRemains && (earlier is not null || _isWritten) ? MergeJournal.RemoveAsync(survivor) : default;
+
+    /// <summary>No link was changed: there is nothing to finish. An interrupted merge stays one.</summary>
+    public async ValueTask WithdrawAsync(ILogger logger)
+    {
+        if (!_isWritten)
+        {
+            return;
+        }
+
+        try
+        {
+            await MergeJournal.RemoveAsync(survivor).ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            logger.LogWarning(exception, "{Path}: the journal of a merge that did not take place stays beside it", DisplayText.Escape(survivor.Path));
+        }
+    }
+}

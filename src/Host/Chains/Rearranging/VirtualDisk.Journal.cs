@@ -1,0 +1,82 @@
+namespace QedVd.Host;
+
+/// <content>Merges, and commits past levels, that were interrupted.</content>
+public sealed partial class VirtualDisk
+{
+    private static int DepthOf(IReadOnlyList<Level> chain, StorageIdentity identity)
+    {
+        for (int depth = 0; depth < chain.Count; depth++)
+        {
+            if (chain[depth].Storage?.Identity == identity)
+            {
+                return depth;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>The journal beside one of the levels; null when there is none.</summary>
+    private static async ValueTask<MergeJournal?> FindJournalAsync(Rearrangement work)
+    {
+        foreach (Level level in work.Levels)
+        {
+            if (level.Storage is FileStorage file && await MergeJournal.ReadAsync(level.Path, file.Identity, work.Token).ConfigureAwait(false) is { } journal)
+            {
+                return journal;
+            }
+        }
+
+        return null;
+    }
+
+    private static async ValueTask<MergeJournal?> WriteJournalAsync(MergeJournal? journal, Level survivor, CancellationToken cancellationToken)
+    {
+        if (journal is not null)
+        {
+            await journal.WriteAsync(survivor.Path, cancellationToken).ConfigureAwait(false);
+        }
+
+        return journal;
+    }
+
+    /// <summary>
+    /// Tidies up behind a merge whose links are done already; null where they are not. That they are is seen from the chain: it has the journal's neighbour
+    /// where it belongs, and none of the files that go.
+    /// </summary>
+    private async ValueTask<MergeResult?> TryFinishMergeAsync(Rearrangement work, MergeJournal journal, IReadOnlyList<string> siblingFolders)
+    {
+        IReadOnlyList<Level> chain = work.Levels;
+        int depth = DepthOf(chain, journal.Survivor);
+        if (_host is null || depth < 0 || chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)) || !IsNeighbourInPlace(chain, depth, journal))
+        {
+            return null;
+        }
+
+        Level survivor = chain[depth];
+        IReadOnlyList<string> gone = journal.KeepsFiles
+            ? [.. journal.Files.Select(file => file.Path)]
+            : await new MergeLeftovers(_host, journal, survivor, chain).RemoveAsync(siblingFolders, work.Token).ConfigureAwait(false);
+        await MergeJournal.RemoveAsync(survivor).ConfigureAwait(false);
+        return new MergeResult
+        {
+            Direction = journal.Direction,
+            SurvivorPath = survivor.Path,
+            CopiedBytes = 0,
+            RemovedPaths = journal.TakesTop ? [journal.Neighbour!.Path, .. gone] : gone,
+        };
+    }
+
+    private static bool IsNeighbourInPlace(IReadOnlyList<Level> chain, int survivor, MergeJournal journal)
+    {
+        if (journal.Direction == MergeDirection.Up)
+        {
+            return journal.IsNeighbour(chain.ElementAtOrDefault(survivor + 1));
+        }
+
+        // The top goes last, and its name goes before the guest writes to the survivor: where it is gone, all was done but tidying up.
+        return journal.TakesTop
+            ? survivor == 0 && FilePeek.At(journal.Neighbour!.Path) is { IsLink: false, Error.Kind: ImageErrorKind.NotFound }
+            : survivor > 0 && journal.IsNeighbour(chain[survivor - 1]);
+    }
+}

@@ -1,0 +1,225 @@
+namespace QedVd.Host;
+
+/// <content>Making one level of several neighbours.</content>
+public sealed partial class VirtualDisk
+{
+    private const string MergeOperation = "merge";
+
+    /// <summary>
+    /// Makes one level of some neighbours, while the disk is in use: downwards into the lowest of them, or upwards into the highest. What the disk reads stays the
+    /// same at every instant, and after a crash. The files of the others are deleted once the one that stays is durable and named as it must be.
+    /// </summary>
+    /// <remarks>
+    /// <para>The survivor has the size of the highest of the levels afterwards. Downwards from the top, the disk goes on with the survivor as its top, and
+    /// <see cref="Path"/> follows; guests wait for the moment of the change.</para>
+    /// <para>Refused when other images are known that have one of the levels as their parent and would lose it, or read something else.</para>
+    /// <para>When it fails or is cancelled, the disk goes on as it was. A merge that was interrupted leaves a small journal beside the survivor; the next call
+    /// finishes that one, whatever it asks for, and returns.</para>
+    /// </remarks>
+    /// <param name="options">Which levels and how; null: the top and its parent.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Stops between pieces.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.InUse"/> for levels that others use or need; <see cref="ImageErrorKind.ReadOnly"/>,
+    /// <see cref="ImageErrorKind.NotSupported"/>, <see cref="ImageErrorKind.InvalidArgument"/>, <see cref="ImageErrorKind.OutOfSpace"/>.</exception>
+    public async ValueTask<MergeResult> MergeAsync(MergeOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new MergeOptions();
+        Rearrangement work = await Rearrangement.BeginAsync(this, MergeOperation, cancellationToken).ConfigureAwait(false);
+        await using (work.ConfigureAwait(false))
+        {
+            if (await FindUnfinishedMergeAsync(work).ConfigureAwait(false) is { } journal)
+            {
+                return await ResumeMergeAsync(work, journal, options, progress).ConfigureAwait(false);
+            }
+
+            (int from, int to) = (options.FromDepth, options.ToDepth);
+            if (from < 0 || to <= from || to >= work.Levels.Count)
+            {
+                throw new ImageException(
+                    ImageErrorKind.InvalidArgument, $"{Shown}: cannot merge the levels {from} to {to}: the disk has the levels 0 to {work.Levels.Count - 1}, 0 is the top, and a merge takes two or more.", Path, MergeOperation);
+            }
+
+            MergeDirection direction = await ChooseDirectionAsync(work, from, to, options).ConfigureAwait(false);
+            return await RunMergeAsync(work, from, to, direction, journal: null, options, progress).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Finishes a merge that was interrupted; null when there is none, or what is beside the images is not this disk's to finish.</summary>
+    internal async ValueTask<MergeResult?> FinishMergeAsync(CancellationToken cancellationToken)
+    {
+        Rearrangement work = await Rearrangement.BeginAsync(this, MergeOperation, cancellationToken).ConfigureAwait(false);
+        await using (work.ConfigureAwait(false))
+        {
+            return await FindUnfinishedMergeAsync(work).ConfigureAwait(false) is { } journal
+                ? await ResumeMergeAsync(work, journal, new MergeOptions(), progress: null).ConfigureAwait(false)
+                : null;
+        }
+    }
+
+    private static async ValueTask<MergeJournal?> FindUnfinishedMergeAsync(Rearrangement work)
+    {
+        MergeJournal? journal = await FindJournalAsync(work).ConfigureAwait(false);
+        if (journal is not { IsCommit: true })
+        {
+            return journal;
+        }
+
+        // Of a commit nothing has to be tidied up.
+        await MergeJournal.RemoveAsync(work.Levels[DepthOf(work.Levels, journal.Survivor)]).ConfigureAwait(false);
+        return null;
+    }
+
+    /// <summary>Goes on where a merge was interrupted, as far as the chain shows it.</summary>
+    private async ValueTask<MergeResult> ResumeMergeAsync(Rearrangement work, MergeJournal journal, MergeOptions options, IProgress<OperationProgress>? progress)
+    {
+        IReadOnlyList<Level> chain = work.Levels;
+        int survivor = DepthOf(chain, journal.Survivor);
+        int[] listed = [.. Enumerable.Range(0, chain.Count).Where(depth => chain[depth].Storage is { } storage && journal.Names(storage.Identity))];
+        options = options with { KeepFiles = journal.KeepsFiles };
+        if (journal.Direction == MergeDirection.Down && journal.TakesTop && survivor > 0 && journal.IsNeighbour(chain[0]))
+        {
+            return await RunMergeAsync(work, 0, survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
+        }
+
+        if (listed.Length > 0 && journal.Direction == MergeDirection.Down && !journal.TakesTop && listed[0] > 0 && listed[^1] < survivor)
+        {
+            return await RunMergeAsync(work, listed[0], survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
+        }
+
+        if (listed.Length > 0 && journal.Direction == MergeDirection.Up && listed[0] > survivor)
+        {
+            return await RunMergeAsync(work, survivor, listed[^1], MergeDirection.Up, journal, options, progress).ConfigureAwait(false);
+        }
+
+        return await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false) ?? throw new ImageException(
+            ImageErrorKind.InvalidArgument,
+            $"{Shown}: a merge into '{DisplayText.Escape(chain[survivor].Path)}' was interrupted, and cannot be finished from here: merge the chain of '{DisplayText.Escape(journal.Neighbour?.Path ?? "?")}' instead. If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(chain[survivor].Path))}'.",
+            Path,
+            MergeOperation);
+    }
+
+    private async ValueTask<MergeDirection> ChooseDirectionAsync(Rearrangement work, int from, int to, MergeOptions options)
+    {
+        if (options.Direction != MergeDirection.Auto)
+        {
+            return options.Direction;
+        }
+
+        ImageException? down = await WhyNotAsync(work, from, to, MergeDirection.Down, options).ConfigureAwait(false);
+        ImageException? up = await WhyNotAsync(work, from, to, MergeDirection.Up, options).ConfigureAwait(false);
+        if (down is not null || up is not null)
+        {
+            // Where neither goes, the one that is taken says why.
+            return down is null ? MergeDirection.Down : MergeDirection.Up;
+        }
+
+        Level[] chain = [.. work.Levels];
+        PushEstimate push = await PushEstimate.OfAsync(chain[from..to], chain[to], work.Token).ConfigureAwait(false);
+        return push.DataBytes < await EstimatePullBytesAsync(chain, from, to, work.Token).ConfigureAwait(false) ? MergeDirection.Down : MergeDirection.Up;
+    }
+
+    private async ValueTask<ImageException?> WhyNotAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeOptions options)
+    {
+        try
+        {
+            await RequireMergeableAsync(work, from, to, direction, gone: null, options).ConfigureAwait(false);
+            return null;
+        }
+        catch (ImageException exception)
+        {
+            return exception;
+        }
+    }
+
+    /// <summary>Whether a merge in a direction may begin.</summary>
+    private async ValueTask RequireMergeableAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? gone, MergeOptions options)
+    {
+        Level[] chain = [.. work.Levels];
+        bool isDown = direction == MergeDirection.Down;
+        if (chain[to].Image is DiskAsImage)
+        {
+            throw new ImageException(
+                ImageErrorKind.NotSupported, $"{Shown}: the level {to}, '{DisplayText.Escape(chain[to].Path)}', was given as an open disk, and cannot be merged. Close both, and open the chain by its files.", Path, MergeOperation);
+        }
+
+        // Who names another parent afterwards.
+        Level? child = !isDown ? chain[from] : from > 0 ? chain[from - 1] : to > 1 ? chain[0] : null;
+        if (child is not null && (child.Image.Backend.Capabilities & ImageCapabilities.SetParent) == 0)
+        {
+            throw new ImageException(
+                ImageErrorKind.NotSupported, $"{DisplayText.Escape(child.Path)}: the format '{child.FormatId}' cannot change the parent's name, as this merge would have to.", child.Path, MergeOperation);
+        }
+
+        if (isDown && chain[to].Image.VirtualSizeBytes > chain[from].Image.VirtualSizeBytes && (chain[to].Image.Backend.Capabilities & ImageCapabilities.Shrink) == 0)
+        {
+            throw new ImageException(
+                ImageErrorKind.NotSupported,
+                $"{DisplayText.Escape(chain[to].Path)}: {chain[to].Image.VirtualSizeBytes} bytes are more than the {chain[from].Image.VirtualSizeBytes} of '{DisplayText.Escape(chain[from].Path)}', and the format '{chain[to].FormatId}' cannot shrink. Merge upwards.",
+                chain[to].Path,
+                MergeOperation);
+        }
+
+        if (isDown && from == 0 && Children.Count > 0)
+        {
+            throw new ImageException(ImageErrorKind.InUse, $"{Shown}: {Children.Count} open disks have this one as their parent, and would lose its file. Close them first, or merge upwards.", Path, MergeOperation);
+        }
+
+        // Upwards only those are concerned that go.
+        IEnumerable<Level> touched = isDown ? chain[from..(to + 1)] : options.KeepFiles ? [] : chain[(from + 1)..(to + 1)];
+        await ChainSiblings.RequireNoneAsync(_host, chain, touched, gone, options.SiblingFolders, MergeOperation, _logger, work.Token).ConfigureAwait(false);
+    }
+
+    private async ValueTask<MergeResult> RunMergeAsync(
+        Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? journal, MergeOptions options, IProgress<OperationProgress>? progress)
+    {
+        await RequireMergeableAsync(work, from, to, direction, journal, options).ConfigureAwait(false);
+        Level[] chain = [.. work.Levels];
+        Level survivor = direction == MergeDirection.Down ? chain[to] : chain[from];
+        var trace = new MergeTrace(journal, MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
+        try
+        {
+            long copied = direction == MergeDirection.Up ? await MergeUpAsync(work, from, to, options, () => trace.WriteAsync(work.Token), progress).ConfigureAwait(false)
+                : from > 0 ? await MergeDownAsync(work, from, to, trace, options, progress).ConfigureAwait(false)
+                : await MergeTopDownAsync(work, to, trace, options, progress).ConfigureAwait(false);
+            Level[] gone = [.. chain.Except(work.Levels)];
+            await RemoveLevelsAsync(gone, options.KeepFiles, trace).ConfigureAwait(false);
+            return await EndMergeAsync(work, trace, direction, copied, gone, options).ConfigureAwait(false);
+        }
+        catch when (work.Levels.SequenceEqual(chain))
+        {
+            await trace.WithdrawAsync(_logger).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async ValueTask<MergeResult> EndMergeAsync(
+        Rearrangement work, MergeTrace trace, MergeDirection direction, long copied, IReadOnlyList<Level> gone, MergeOptions options)
+    {
+        List<string> removed = [.. gone.Select(level => level.Path)];
+        if (trace.Earlier is { } earlier && _host is not null)
+        {
+            removed.AddRange(earlier.KeepsFiles
+                ? earlier.Files.Select(file => file.Path)
+                : await new MergeLeftovers(_host, earlier, trace.Survivor, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
+        }
+
+        await trace.RemoveAsync().ConfigureAwait(false);
+        return new MergeResult { Direction = direction, SurvivorPath = trace.Survivor.Path, CopiedBytes = copied, RemovedPaths = [.. removed.Distinct()] };
+    }
+
+    /// <summary>Closes levels that belong to the chain no more, and deletes their files; what could not be is logged.</summary>
+    private async ValueTask RemoveLevelsAsync(IReadOnlyList<Level> levels, bool keepFiles, MergeTrace trace)
+    {
+        foreach (Level level in levels.Where(trace.Closed.Add))
+        {
+            if (keepFiles || level.Storage is not FileStorage)
+            {
+                await CloseSupersededAsync([level]).ConfigureAwait(false);
+            }
+            else
+            {
+                trace.HasRemains |= !await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false);
+            }
+        }
+    }
+}
