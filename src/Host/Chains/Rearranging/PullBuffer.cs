@@ -33,16 +33,16 @@ internal sealed class PullBuffer : IDisposable
     /// <param name="lengthBytes">Its length in whole blocks.</param>
     /// <param name="before">The old view.</param>
     /// <param name="after">The new view.</param>
-    /// <param name="other">As large as this one; overwritten where the new view has to be read.</param>
+    /// <param name="other">As large as this one, for a piece where the new view has to be read.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    public async ValueTask FillAsync(PullPiece piece, int lengthBytes, ChainView before, ChainView after, PullBuffer other, CancellationToken cancellationToken)
+    public async ValueTask FillAsync(PullPiece piece, int lengthBytes, ChainView before, ChainView after, PullBuffer? other, CancellationToken cancellationToken)
     {
         int inside = (int)piece.LengthBytes;
         _bytes.AsSpan(inside, lengthBytes - inside).Clear();
         await before.ReadAsync(piece.OffsetBytes, _bytes.AsMemory(0, inside), cancellationToken).ConfigureAwait(false);
         if (piece.IsOverData)
         {
-            other._bytes.AsSpan(inside, lengthBytes - inside).Clear();
+            other!._bytes.AsSpan(inside, lengthBytes - inside).Clear();
             await after.ReadAsync(piece.OffsetBytes, other._bytes.AsMemory(0, inside), cancellationToken).ConfigureAwait(false);
         }
 
@@ -52,7 +52,7 @@ internal sealed class PullBuffer : IDisposable
             int length = Math.Min(_unit, lengthBytes - at);
             ReadOnlySpan<byte> bytes = _bytes.AsSpan(at, length);
             bool isZero = !bytes.ContainsAnyExcept((byte)0);
-            if (piece.IsOverData ? !bytes.SequenceEqual(other._bytes.AsSpan(at, length)) : !isZero)
+            if (piece.IsOverData ? !bytes.SequenceEqual(other!._bytes.AsSpan(at, length)) : !isZero)
             {
                 Add(new Run(at, length, isZero));
             }

@@ -5,7 +5,7 @@ public sealed partial class VirtualDisk
 {
     /// <summary>
     /// Takes into the level <paramref name="from"/> what the levels beneath it down to <paramref name="to"/> hold, makes it name the level after those (or
-    /// none), and goes on without them. The caller closes, or removes, what was between, and has begun the operation.
+    /// none), and goes on without them. The caller has begun the operation, and closes or removes what was between; the survivor stays writable until the end.
     /// </summary>
     /// <param name="work">The operation.</param>
     /// <param name="from">The depth of the level that stays.</param>
@@ -39,11 +39,8 @@ public sealed partial class VirtualDisk
 
         await work.RelinkAsync(from, beneath.Count == 0 ? null : beneath[0]).ConfigureAwait(false);
         await work.PublishAsync([.. levels.Take(from + 1), .. beneath]).ConfigureAwait(false);
-        if (from > 0)
-        {
-            await work.FreezeAsync(survivor).ConfigureAwait(false);
-        }
 
+        // The survivor becomes read-only again with the end of the operation: what goes wrong there does not undo the merge.
         return copied;
     }
 

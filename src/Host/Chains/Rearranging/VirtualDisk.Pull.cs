@@ -42,9 +42,10 @@ public sealed partial class VirtualDisk
         private readonly ChainView _after;
         private readonly RateLimiter _limiter;
         private readonly PullWalk _walk;
-        private readonly PullBuffer _other;
+        private readonly int _pieceBytes;
         private PullBuffer _read;
         private PullBuffer _written;
+        private PullBuffer? _other;
         private long _copiedBytes;
 
         public Puller(VirtualDisk disk, ChainView before, ChainView after, RateLimiter limiter)
@@ -55,18 +56,17 @@ public sealed partial class VirtualDisk
             _after = after;
             _limiter = limiter;
             int block = _generation.TopBlockBytes;
-            int size = block >= PullBytes ? block : PullBytes - (PullBytes % block);
-            _walk = new PullWalk(_generation.Levels[0], before, after, size);
-            _read = new PullBuffer(size, block);
-            _written = new PullBuffer(size, block);
-            _other = new PullBuffer(size, block);
+            _pieceBytes = block >= PullBytes ? block : PullBytes - (PullBytes % block);
+            _walk = new PullWalk(_generation.Levels[0], before, after, _pieceBytes);
+            _read = new PullBuffer(_pieceBytes, block);
+            _written = new PullBuffer(_pieceBytes, block);
         }
 
         public void Dispose()
         {
             _read.Dispose();
             _written.Dispose();
-            _other.Dispose();
+            _other?.Dispose();
         }
 
         public async ValueTask<long> RunAsync(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
@@ -86,6 +86,8 @@ public sealed partial class VirtualDisk
                         await _limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
                         if (!piece.IsZero)
                         {
+                            // Blocks may be of many MiB: a third buffer only where there is something to compare.
+                            _other ??= piece.IsOverData ? new PullBuffer(_pieceBytes, _generation.TopBlockBytes) : null;
                             await _read.FillAsync(piece, length, _before, _after, _other, cancellationToken).ConfigureAwait(false);
                         }
 

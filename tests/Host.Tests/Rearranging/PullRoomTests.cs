@@ -1,0 +1,38 @@
+using QedVd.Host.Tests.Chains;
+using QedVd.TestKit;
+
+namespace QedVd.Host.Tests.Rearranging;
+
+public sealed class PullRoomTests
+{
+    private const int Block = 4096;
+
+    [Fact]
+    public async Task Estimate_CountsTheBlocksThatMayHaveToBeTakenIn_WithoutReadingData()
+    {
+        // A block of the top is four of the parent's: data from the grandparent, in one of them, in two, in one that the top holds itself, and at the end.
+        Level common = Of(TestDisks.Filled("common", 4 * Block, 512, 1));
+        var parent = new BlockImage("parent", 32 * Block, Block);
+        Write(parent, 5 * Block, 10);
+        Write(parent, 9 * Block, 10);
+        Write(parent, 11 * Block, 10);
+        Write(parent, 17 * Block, 10);
+        var top = new BlockImage("top", (24 * Block) + 512, 4 * Block);
+        Write(top, 16 * Block, 4 * Block);
+        Write(parent, 24 * Block, 10);
+        Level[] chain = [Of(top), Of(parent), common];
+
+        Assert.Equal(16 * Block, await PullRoom.EstimateBytesAsync(chain, 0, [], default));
+        Assert.Equal(0, await PullRoom.EstimateBytesAsync(chain, 0, [chain[1], common], default));
+        Assert.Equal(12 * Block, await PullRoom.EstimateBytesAsync(chain, 0, [common], default));
+    }
+
+    private static void Write(BlockImage image, long offset, int lengthBytes)
+    {
+        VirtualDisk disk = TestDisks.Compose(image);
+        disk.Write(offset, new byte[lengthBytes]);
+        GC.SuppressFinalize(disk);
+    }
+
+    private static Level Of(IDiskImage image) => new() { Image = image, Path = image.Name, FormatId = image.Backend.Id };
+}
