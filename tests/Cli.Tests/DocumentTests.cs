@@ -12,6 +12,7 @@ public sealed class DocumentTests : IDisposable
     [Theory]
     [InlineData("README.md", "./qedvd ")]
     [InlineData("docs/getting-started.md", "qedvd ")]
+    [InlineData("docs/chains.md", "qedvd ")]
     public async Task Examples_OfADocument_AllWork(string document, string program)
     {
         List<string> lines = [];
@@ -39,9 +40,9 @@ public sealed class DocumentTests : IDisposable
     }
 
     [Fact]
-    public async Task GettingStarted_SpeaksOfEveryVerb()
+    public async Task Documents_SpeakOfEveryVerb()
     {
-        string text = await File.ReadAllTextAsync(Checkout.PathOf("docs", "getting-started.md"));
+        string text = await File.ReadAllTextAsync(Checkout.PathOf("docs", "getting-started.md")) + await File.ReadAllTextAsync(Checkout.PathOf("docs", "chains.md"));
         string overview = await _cli.OkAsync("--help");
 
         foreach (string line in overview.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal)))

@@ -36,14 +36,14 @@ internal sealed class DemoTeller
 
     public void Chain(IReadOnlyList<DiskLevel> levels)
     {
-        ChainTreeNode[] nodes = [.. levels.Select(Node)];
+        ChainTreeNode chain = ChainTree.OfChain(levels.Select(Node));
         if (_console is null)
         {
-            ChainTree.Print(_output, nodes);
+            ChainTree.Print(_output, chain);
         }
         else
         {
-            ChainTree.Draw(_console, nodes);
+            ChainTree.Draw(_console, chain);
         }
     }
 

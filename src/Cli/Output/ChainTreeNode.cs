@@ -8,6 +8,9 @@ namespace QedVd.Cli.Output;
 /// <param name="Remarks">What is unusual about it; escaped.</param>
 internal sealed record ChainTreeNode(string Name, string Summary, IReadOnlyList<string> Remarks)
 {
+    /// <summary>What hangs on it.</summary>
+    public IReadOnlyList<ChainTreeNode> Children { get; init; } = [];
+
     public static ChainTreeNode Of(ImageInfo info)
     {
         List<string> remarks = [.. info.Image.Warnings];

@@ -14,8 +14,17 @@ internal static class ErrorText
         ("AllowMissingParent", "--missing-parent"),
         ("allow \"raw\" with AllowedParentFormats", "allow that with --parent-format raw"),
         ("AllowedParentFormats", "--parent-format FORMAT"),
+        ("AllowedRoots", "--allow DIR"),
         ("Nothing allows that; give the parent as ParentDisk, or change", "Nothing allows that; change"),
         ("Allow more with MaxDepth, or merge some levels", "Merge some levels"),
+        ("Allow more with MaxFiles, or scan fewer folders", "Name fewer folders"),
+        ("Allow more with MaxFolderDepth, or scan it by itself", "Name it by itself"),
+        ("or name it (ParentPath)", "or name it with --parent FILE"),
+        ("Name the right one (ParentPath)", "Name the right one with --parent FILE"),
+        ("search other folders", "search other folders with --search DIR"),
+        ("SetParentNameAsync (rebase -u)", "qedvd rebase -u"),
+        ("(SkipSpaceCheck, --skip-space-check)", "with --skip-space-check"),
+        ("or adopt it from where it is now", "or find it with qedvd chain repair"),
         ("ask for it to be overwritten", "give --overwrite"),
         ("Name the format", "Name the format with -f"),
         ("name the format", "name the format with -f"),
@@ -26,12 +35,9 @@ internal static class ErrorText
     public static string Of(Exception exception, Command verb)
     {
         bool mayShare = verb.Options.Any(option => option.Aliases.Contains("-U"));
-        string message = exception.Message.Replace(WithoutLocks, mayShare ? ", or give -U if it may change while it is read" : "", StringComparison.Ordinal);
-        foreach ((string library, string commandLine) in s_words)
-        {
-            message = message.Replace(library, commandLine, StringComparison.Ordinal);
-        }
-
-        return message;
+        return Of(exception.Message.Replace(WithoutLocks, mayShare ? ", or give -U if it may change while it is read" : "", StringComparison.Ordinal));
     }
+
+    /// <param name="message">What a library says.</param>
+    public static string Of(string message) => s_words.Aggregate(message, (text, words) => text.Replace(words.Library, words.CommandLine, StringComparison.Ordinal));
 }

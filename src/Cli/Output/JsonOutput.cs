@@ -31,11 +31,15 @@ internal static class JsonOutput
     /// <summary>Writes a list of texts unless it is empty.</summary>
     public static void WriteIfAny(this Utf8JsonWriter writer, string name, IReadOnlyList<string> values)
     {
-        if (values.Count == 0)
+        if (values.Count > 0)
         {
-            return;
+            writer.WriteArray(name, values);
         }
+    }
 
+    /// <summary>Writes a list of texts.</summary>
+    public static void WriteArray(this Utf8JsonWriter writer, string name, IReadOnlyList<string> values)
+    {
         writer.WriteStartArray(name);
         foreach (string value in values)
         {

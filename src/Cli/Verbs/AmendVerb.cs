@@ -78,13 +78,10 @@ internal sealed class AmendVerb : Verb
         ImageDescription after = await run.Host.DescribeImageAsync(path, new ImageOpenRequest { Format = before.FormatId }, CancellationToken.None);
         report.Write(
             json => InfoJson.WriteProperties(json, ImageInfo.Of(file, after, isTop: true), depth: null),
-            output => output.WriteLine($"{DisplayText.Escape(file)}: parent {Show(before)} -> {Show(after)}"));
+            output => output.WriteLine($"{DisplayText.Escape(file)}: parent {ParentChange.Show(before)} -> {ParentChange.Show(after)}"));
 
         return ExitCode.Ok;
     }
-
-    private static string Show(ImageDescription image) =>
-        image.ParentName is null ? "none" : $"'{DisplayText.Escape(image.ParentNameBytes.Span)}'{(image.ParentFormatId is { } format ? $" ({DisplayText.Escape(format)})" : "")}";
 
     private static void WriteOptions(TextWriter output)
     {

@@ -51,7 +51,7 @@ internal sealed class InfoVerb : Verb
         }
         else if (chain && run.Streams.IsOutTerminal)
         {
-            ChainTree.Draw(Terminal.ForOutput(), [.. infos.Select(ChainTreeNode.Of)]);
+            ChainTree.Draw(Terminal.ForOutput(), ChainTree.OfChain(infos.Select(ChainTreeNode.Of)));
         }
         else
         {

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using QedVd.Cli.CommandLine;
+using QedVd.Cli.Output;
+using QedVd.Host;
+
+namespace QedVd.Cli.Options;
+
+/// <summary>What the verbs have in common that rearrange the chain of a disk: how it is opened, how fast they copy, what they tell.</summary>
+internal sealed class RearrangeOptions
+{
+    private readonly Option<string?> _cache;
+    private readonly OperationOptions _operation;
+    private readonly ReportOptions _report;
+    private readonly ChainOptions _chain;
+
+    private RearrangeOptions(Option<string?> cache, OperationOptions operation, ReportOptions report, ChainOptions chain)
+    {
+        _cache = cache;
+        _operation = operation;
+        _report = report;
+        _chain = chain;
+    }
+
+    public static RearrangeOptions AddTo(Command command)
+    {
+        var cache = new Option<string?>("--cache", "-t") { HelpName = "MODE", Description = $"What a crash may cost: {CacheMode.Names}.", Arity = ArgumentArity.ExactlyOne };
+        command.Add(cache);
+        return new RearrangeOptions(cache, OperationOptions.AddTo(command), ReportOptions.AddTo(command), ChainOptions.AddTo(command, mayShare: false));
+    }
+
+    public Report Report(VerbRun run) => _report.Read(run);
+
+    public TOptions Apply<TOptions>(VerbRun run, TOptions options)
+        where TOptions : ChainOperationOptions => _operation.Apply(run, options);
+
+    /// <summary>How the disk is opened, for writing.</summary>
+    public DiskOpenOptions Open(VerbRun run, string? format)
+    {
+        (ConsistencyMode mode, string? notHonoured) = CacheMode.Parse(run.Get(_cache));
+        if (notHonoured is not null)
+        {
+            run.Note(notHonoured);
+        }
+
+        return _chain.Read(run, format, readOnly: false, mode);
+    }
+}
