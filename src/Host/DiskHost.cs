@@ -164,7 +164,17 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
             _openDisks.Add(number, generation.Levels[0].Path);
         }
 
-        return new VirtualDisk(generation, options, this, number, _logger);
+        var disk = new VirtualDisk(generation, options, this, number, _logger);
+        try
+        {
+            disk.AttachFilters(options.Filters);
+            return disk;
+        }
+        catch
+        {
+            disk.Dispose();
+            throw;
+        }
     }
 
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);

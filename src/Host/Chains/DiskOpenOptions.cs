@@ -50,6 +50,9 @@ public sealed record DiskOpenOptions
     /// <summary>Further wishes for the top image: sequential, discard, honour zeros, honour same and so on. The read-only flag follows <see cref="ReadOnly"/>.</summary>
     public ImageOpenFlags Flags { get; init; } = ImageOpenFlags.Discard;
 
+    /// <summary>Filters between the disk and its users, topmost first; see <see cref="VirtualDisk.AddFilterAsync"/>.</summary>
+    public IReadOnlyList<DiskFilter> Filters { get; init; } = [];
+
     /// <summary>Options of the top image's format, by name.</summary>
     public IReadOnlyDictionary<string, string> FormatOptions { get; init; } = new Dictionary<string, string>();
 }

@@ -111,6 +111,7 @@ public sealed partial class VirtualDisk
             }
 
             _isClosed = true;
+            await CloseFiltersAsync<TIo>().ConfigureAwait(false);
             Generation generation = _generation;
             Task readers = generation.Readers.CloseAsync();
             Task writers = generation.Writers.CloseAsync();

@@ -29,7 +29,7 @@ public sealed partial class VirtualDisk
         try
         {
             CheckRange(generation, offset, lengthBytes);
-            return !_options.ReadOnly && !generation.IsTopReadOnly
+            return !_options.ReadOnly && !generation.IsTopReadOnly && _filters?.MayZeroFast(offset, lengthBytes) != false
                 && await IsZeroingFastAsync<TIo>(generation, offset, lengthBytes, cancellationToken).ConfigureAwait(false);
         }
         finally

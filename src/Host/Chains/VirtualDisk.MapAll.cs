@@ -41,7 +41,9 @@ public sealed partial class VirtualDisk
                     walk = new ChainMapWalk(generation, offset, end);
                 }
 
-                count += await walk.FillAsync(runs.AsMemory(count), cancellationToken).ConfigureAwait(false);
+                int filled = await walk.FillAsync(runs.AsMemory(count), cancellationToken).ConfigureAwait(false);
+                _filters?.Above(runs.AsSpan(count, filled));
+                count += filled;
                 offset = walk.OffsetBytes;
             }
             finally

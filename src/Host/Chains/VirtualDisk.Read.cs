@@ -8,6 +8,22 @@ public sealed partial class VirtualDisk
     /// <summary>Reads; fills the buffer.</summary>
     public void Read(long offset, Span<byte> buffer)
     {
+        if (_filters is null)
+        {
+            ReadUnfiltered(offset, buffer);
+        }
+        else
+        {
+            ReadFiltered(offset, buffer);
+        }
+    }
+
+    /// <inheritdoc cref="Read(long, Span{byte})"/>
+    public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _filters is null ? ReadUnfilteredAsync(offset, buffer, cancellationToken) : ReadFilteredAsync<AsyncIo>(offset, new IoBuffer(buffer), cancellationToken);
+
+    private void ReadUnfiltered(long offset, Span<byte> buffer)
+    {
         Generation generation = EnterReader();
         try
         {
@@ -20,8 +36,7 @@ public sealed partial class VirtualDisk
         }
     }
 
-    /// <inheritdoc cref="Read(long, Span{byte})"/>
-    public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default)
+    private ValueTask ReadUnfilteredAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         Generation generation = EnterReader();
         bool isHandedOver = false;
@@ -50,6 +65,12 @@ public sealed partial class VirtualDisk
     public void Read(long offset, IReadOnlyList<Memory<byte>> buffers)
     {
         ArgumentNullException.ThrowIfNull(buffers);
+        if (_filters is not null)
+        {
+            SyncIo.Complete(ReadListFilteredAsync<SyncIo>(offset, buffers, default));
+            return;
+        }
+
         Generation generation = EnterReader();
         try
         {
@@ -57,6 +78,7 @@ public sealed partial class VirtualDisk
             foreach (Memory<byte> buffer in buffers)
             {
                 ReadInline(generation, offset, buffer.Span);
+
                 offset += buffer.Length;
             }
         }
@@ -70,6 +92,12 @@ public sealed partial class VirtualDisk
     public async ValueTask ReadAsync(long offset, IReadOnlyList<Memory<byte>> buffers, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(buffers);
+        if (_filters is not null)
+        {
+            await ReadListFilteredAsync<AsyncIo>(offset, buffers, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         Generation generation = EnterReader();
         try
         {
@@ -120,11 +148,13 @@ public sealed partial class VirtualDisk
                 run = extent.LengthBytes;
                 if (extent.Kind != ExtentKind.Free)
                 {
+                    extent = _filters?.Above(extent) ?? extent;
                     return true;
                 }
             }
 
             extent = new Extent(ExtentKind.Free, run);
+            extent = _filters?.Above(extent) ?? extent;
             return true;
         }
         finally
@@ -198,7 +228,8 @@ public sealed partial class VirtualDisk
         try
         {
             CheckRange(generation, offset, lengthBytes);
-            return await ChainReader.MapAsync<TIo>(generation, 0, offset, lengthBytes, isHintEnough: false, cancellationToken).ConfigureAwait(false);
+            DiskExtent extent = await ChainReader.MapAsync<TIo>(generation, 0, offset, lengthBytes, isHintEnough: false, cancellationToken).ConfigureAwait(false);
+            return _filters?.Above(extent) ?? extent;
         }
         finally
         {

@@ -39,13 +39,20 @@ public sealed partial class VirtualDisk
         }
 
         RequireCapability(isShrink ? ImageCapabilities.Shrink : ImageCapabilities.Grow, isShrink ? "shrink" : "grow");
-        if (isShrink)
+        try
         {
-            await ShrinkAsync(lengthBytes, progress, turn.Token).ConfigureAwait(false);
+            if (isShrink)
+            {
+                await ShrinkAsync(lengthBytes, progress, turn.Token).ConfigureAwait(false);
+            }
+            else if (lengthBytes > LengthBytes)
+            {
+                await GrowDiskAsync(lengthBytes, progress, turn.Token).ConfigureAwait(false);
+            }
         }
-        else if (lengthBytes > LengthBytes)
+        finally
         {
-            await GrowDiskAsync(lengthBytes, progress, turn.Token).ConfigureAwait(false);
+            _filters?.Resized();
         }
     }
 

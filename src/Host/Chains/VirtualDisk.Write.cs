@@ -54,11 +54,16 @@ public sealed partial class VirtualDisk
     public ValueTask FlushAsync(CancellationToken cancellationToken = default) => FlushCore<AsyncIo>(cancellationToken);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask WriteCore<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
+    private async ValueTask WriteCore<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken, bool isFiltered = false)
         where TIo : struct, IIoMode
     {
         CheckFlags(flags);
-        Generation generation = await EnterWriterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        if (await EnterWriterUnlessFilteredAsync<TIo>(isFiltered, cancellationToken).ConfigureAwait(false) is not { } generation)
+        {
+            await WriteFilteredAsync<TIo>(offset, buffer, flags, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         try
         {
             CheckChange(generation, "write", offset, buffer.Length);
@@ -76,7 +81,12 @@ public sealed partial class VirtualDisk
     {
         ArgumentNullException.ThrowIfNull(buffers);
         CheckFlags(flags);
-        Generation generation = await EnterWriterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        if (await EnterWriterUnlessFilteredAsync<TIo>(isFiltered: false, cancellationToken).ConfigureAwait(false) is not { } generation)
+        {
+            await WriteListFilteredAsync<TIo>(offset, buffers, flags, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         try
         {
             CheckChange(generation, "write", offset, buffers.Sum(buffer => (long)buffer.Length));
@@ -113,11 +123,16 @@ public sealed partial class VirtualDisk
         }
     }
 
-    private async ValueTask WriteZeroesCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
+    private async ValueTask WriteZeroesCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken, bool isFiltered = false)
         where TIo : struct, IIoMode
     {
         CheckFlags(flags);
-        Generation generation = await EnterWriterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        if (await EnterWriterUnlessFilteredAsync<TIo>(isFiltered, cancellationToken).ConfigureAwait(false) is not { } generation)
+        {
+            await WriteZeroesFilteredAsync<TIo>(offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         try
         {
             CheckChange(generation, "write zeros", offset, lengthBytes);
@@ -148,11 +163,16 @@ public sealed partial class VirtualDisk
         }
     }
 
-    private async ValueTask DiscardCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
+    private async ValueTask DiscardCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken, bool isFiltered = false)
         where TIo : struct, IIoMode
     {
         CheckFlags(flags);
-        Generation generation = await EnterWriterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        if (await EnterWriterUnlessFilteredAsync<TIo>(isFiltered, cancellationToken).ConfigureAwait(false) is not { } generation)
+        {
+            await DiscardFilteredAsync<TIo>(offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         try
         {
             CheckChange(generation, "discard", offset, lengthBytes);
@@ -170,10 +190,15 @@ public sealed partial class VirtualDisk
         }
     }
 
-    private async ValueTask FlushCore<TIo>(CancellationToken cancellationToken)
+    private async ValueTask FlushCore<TIo>(CancellationToken cancellationToken, bool isFiltered = false)
         where TIo : struct, IIoMode
     {
-        Generation generation = await EnterWriterAsync<TIo>(cancellationToken).ConfigureAwait(false);
+        if (await EnterWriterUnlessFilteredAsync<TIo>(isFiltered, cancellationToken).ConfigureAwait(false) is not { } generation)
+        {
+            await FlushFilteredAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         try
         {
             if (!generation.Top.IsReadOnly)

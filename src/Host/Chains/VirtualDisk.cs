@@ -51,7 +51,14 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     public string Path => _generation.Levels[0].Path;
 
     /// <summary>Sizes that a virtual machine should tell its guest.</summary>
-    public DiskLimits Limits => DiskFacts.LimitsOf(_generation);
+    public DiskLimits Limits
+    {
+        get
+        {
+            DiskLimits limits = DiskFacts.LimitsOf(_generation);
+            return _filters?.Above(limits) ?? limits;
+        }
+    }
 
     /// <summary>The guest's geometry: what was set, else the standard translation of the size.</summary>
     public DiskGeometry Geometry
