@@ -7,23 +7,7 @@ internal sealed class PeerImages(string folder)
     private const long Mib = 1 << 20;
 
     /// <summary>2 GiB of data that does not compress, as QED.</summary>
-    public string Full => Make("full.qed", path =>
-    {
-        string raw = Path.Combine(folder, "full.raw");
-        using (FileStream file = new(raw, FileMode.Create, FileAccess.Write))
-        {
-            byte[] block = new byte[Mib];
-            Random random = new(1);
-            for (int i = 0; i < 2048; i++)
-            {
-                random.NextBytes(block);
-                file.Write(block);
-            }
-        }
-
-        Tool("qemu-img", "convert", "-f", "raw", "-O", "qed", raw, path);
-        File.Delete(raw);
-    });
+    public string Full => Make("full.qed", path => MakeData(path, 2048 * Mib, seed: 1, backing: null));
 
     /// <summary>A copy of <see cref="Full"/> to write into.</summary>
     public string Writable => Make("writable.qed", path => File.Copy(Full, path));
@@ -51,6 +35,28 @@ internal sealed class PeerImages(string folder)
         File.Delete(Fresh);
         Tool("cp", "--sparse=always", HalfEmpty, Compactable);
         Tool("sync", Compactable);
+    }
+
+    /// <summary>1 GiB, all of it data.</summary>
+    public string CommitBase => Make("commit-base.qed", path => MakeData(path, Mib * 1024, seed: 2, backing: null));
+
+    /// <summary>1 GiB of other data over <see cref="CommitBase"/>.</summary>
+    public string CommitTop
+    {
+        get
+        {
+            _ = CommitBase;
+            return Make("commit-top.qed", path => MakeData(path, Mib * 1024, seed: 3, backing: "commit-base.qed"));
+        }
+    }
+
+    /// <summary>Where the copy of <see cref="CommitTop"/> lies that <see cref="MakeCommittable"/> made.</summary>
+    public string Committable => Path.Combine(folder, "commit.qed");
+
+    public void MakeCommittable()
+    {
+        File.Copy(CommitTop, Committable, overwrite: true);
+        Tool("sync", Committable, CommitBase);
     }
 
     /// <summary>The last of <see cref="ChainDepth"/> empty overlays over <see cref="Full"/>.</summary>
@@ -82,6 +88,26 @@ internal sealed class PeerImages(string folder)
     {
         File.Delete(Fresh);
         Tool("qemu-img", "create", "-q", "-f", "qed", "-b", Path.GetFileName(Full), "-F", "qed", Fresh);
+    }
+
+    /// <summary>Data that does not compress, from end to end.</summary>
+    private void MakeData(string path, long lengthBytes, int seed, string? backing)
+    {
+        string raw = path + ".raw";
+        using (FileStream file = new(raw, FileMode.Create, FileAccess.Write))
+        {
+            byte[] block = new byte[Mib];
+            Random random = new(seed);
+            for (long at = 0; at < lengthBytes; at += block.Length)
+            {
+                random.NextBytes(block);
+                file.Write(block);
+            }
+        }
+
+        string[] over = backing is null ? [] : ["-B", backing, "-F", "qed"];
+        Tool(["qemu-img", "convert", "-f", "raw", "-O", "qed", .. over, raw, path]);
+        File.Delete(raw);
     }
 
     private string Make(string name, Action<string> make)

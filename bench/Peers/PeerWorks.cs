@@ -77,5 +77,10 @@ internal static class PeerWorks
         {
             IsWholeProcess = true,
         };
+
+        foreach (PeerWork work in ChainWorks.All(ours, images))
+        {
+            yield return work;
+        }
     }
 }
