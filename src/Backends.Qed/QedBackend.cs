@@ -41,6 +41,14 @@ public sealed class QedBackend : ImageBackendBase
         QedCreator.CreateAsync<TIo>(storage, options, cancellationToken);
 
     /// <inheritdoc/>
+    /// <remarks>Exact for a conversion that writes these runs and nothing else: the tables and clusters that they touch.</remarks>
+    public override ImageMeter CreateMeter(ImageCreateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new QedMeter(QedCreator.LayOut(options, "the image to be measured").Header);
+    }
+
+    /// <inheritdoc/>
     public override async ValueTask<CheckReport> CheckAsync(
         IImageStorage storage,
         CheckOptions options,

@@ -77,6 +77,9 @@ internal sealed partial class QedImage : DiskImageBase
     /// <inheritdoc/>
     public override ImageLimits Limits => new(AlignmentBytes: 1, (int)_clusterBytes, (int)_clusterBytes);
 
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> CreationOptions => QedOptions.ToRecreate(_header.Geometry);
+
     /// <summary>The header as the storage has it.</summary>
     internal QedHeader Header => Volatile.Read(ref _header);
 

@@ -34,7 +34,7 @@ public sealed class RawBackend : ImageBackendBase
     {
         foreach (string name in options.FormatOptions.Keys)
         {
-            throw UnknownOption(storage, name, "open");
+            throw UnknownOption(storage.Name, name, "open");
         }
 
         return new ValueTask<IDiskImage>(new RawImage(this, storage, options));
@@ -44,17 +44,7 @@ public sealed class RawBackend : ImageBackendBase
     /// <remarks>The size is rounded up to a multiple of 512.</remarks>
     protected override async ValueTask CreateCore<TIo>(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken)
     {
-        if (options.VirtualSizeBytes is < 0 or > RawImage.LargestSizeBytes)
-        {
-            throw Refused(storage, $"{options.VirtualSizeBytes} bytes: a raw image has 0 to {RawImage.LargestSizeBytes} bytes. Choose another size.");
-        }
-
-        if (options.Parent is not null)
-        {
-            throw ImageException.NotSupported($"naming a parent ('raw' has no place for it)", storage.Name);
-        }
-
-        bool takesRoom = ReadOptions(storage, options.FormatOptions);
+        bool takesRoom = CheckOptions(options, storage.Name);
         long lengthBytes = RawImage.RoundUp(options.VirtualSizeBytes);
         await TIo.SetLengthAsync(storage, lengthBytes, cancellationToken).ConfigureAwait(false);
         if (takesRoom && lengthBytes > 0)
@@ -69,7 +59,32 @@ public sealed class RawBackend : ImageBackendBase
         await TIo.BarrierAsync(storage, cancellationToken).ConfigureAwait(false);
     }
 
-    private static bool ReadOptions(IImageStorage storage, IReadOnlyDictionary<string, string> options)
+    /// <inheritdoc/>
+    /// <remarks>A raw file is as long as its disk, whatever is written to it.</remarks>
+    public override ImageMeter CreateMeter(ImageCreateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        bool takesRoom = CheckOptions(options, "the image to be measured");
+        return new RawMeter(RawImage.RoundUp(options.VirtualSizeBytes), takesRoom);
+    }
+
+    /// <summary>Refuses what cannot be made; returns whether all room is taken at once.</summary>
+    private static bool CheckOptions(ImageCreateOptions options, string name)
+    {
+        if (options.VirtualSizeBytes is < 0 or > RawImage.LargestSizeBytes)
+        {
+            throw Refused(name, $"{options.VirtualSizeBytes} bytes: a raw image has 0 to {RawImage.LargestSizeBytes} bytes. Choose another size.");
+        }
+
+        if (options.Parent is not null)
+        {
+            throw ImageException.NotSupported($"naming a parent ('raw' has no place for it)", name);
+        }
+
+        return ReadOptions(name, options.FormatOptions);
+    }
+
+    private static bool ReadOptions(string imageName, IReadOnlyDictionary<string, string> options)
     {
         bool takesRoom = false;
         foreach ((string name, string value) in options)
@@ -78,17 +93,17 @@ public sealed class RawBackend : ImageBackendBase
             {
                 (Preallocation, PreallocationOff) => false,
                 (Preallocation, PreallocationFull) => true,
-                (Preallocation, _) => throw Refused(storage, $"{Preallocation} is '{value}': use {PreallocationOff} or {PreallocationFull}."),
-                _ => throw UnknownOption(storage, name, "create"),
+                (Preallocation, _) => throw Refused(imageName, $"{Preallocation} is '{value}': use {PreallocationOff} or {PreallocationFull}."),
+                _ => throw UnknownOption(imageName, name, "create"),
             };
         }
 
         return takesRoom;
     }
 
-    private static ImageException UnknownOption(IImageStorage storage, string name, string operation) =>
-        new(ImageErrorKind.InvalidArgument, $"{storage.Name}: raw images have no option '{name}' to {operation} them with. Leave it out.", storage.Name, operation);
+    private static ImageException UnknownOption(string imageName, string name, string operation) =>
+        new(ImageErrorKind.InvalidArgument, $"{imageName}: raw images have no option '{name}' to {operation} them with. Leave it out.", imageName, operation);
 
-    private static ImageException Refused(IImageStorage storage, string reason) =>
-        new(ImageErrorKind.InvalidArgument, $"{storage.Name}: {reason}", storage.Name, "create");
+    private static ImageException Refused(string imageName, string reason) =>
+        new(ImageErrorKind.InvalidArgument, $"{imageName}: {reason}", imageName, "create");
 }

@@ -42,4 +42,8 @@ public interface IImageBackend
     /// </summary>
     ValueTask<CheckReport> CheckAsync(IImageStorage storage, CheckOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
         throw ImageException.NotSupported($"checking {Info.Id} images", storage?.Name);
+
+    /// <summary>What an image would need that is made so, empty to begin with. Touches no file.</summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.InvalidArgument"/> for what <see cref="Create"/> would refuse.</exception>
+    ImageMeter CreateMeter(ImageCreateOptions options) => throw ImageException.NotSupported($"measuring {Info.Id} images");
 }

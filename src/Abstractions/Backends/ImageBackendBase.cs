@@ -45,6 +45,9 @@ public abstract class ImageBackendBase : IImageBackend
     public virtual ValueTask<CheckReport> CheckAsync(IImageStorage storage, CheckOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
         throw ImageException.NotSupported($"checking {Info.Id} images", storage?.Name);
 
+    /// <inheritdoc/>
+    public virtual ImageMeter CreateMeter(ImageCreateOptions options) => throw ImageException.NotSupported($"measuring {Info.Id} images");
+
     /// <summary><see cref="IImageBackend.Open"/>.</summary>
     protected abstract ValueTask<IDiskImage> OpenCore<TIo>(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken)
         where TIo : struct, IIoMode;

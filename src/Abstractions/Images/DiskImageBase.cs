@@ -48,6 +48,9 @@ public abstract class DiskImageBase : IDiskImage
     public virtual ParentReference? Parent => null;
 
     /// <inheritdoc/>
+    public virtual IReadOnlyDictionary<string, string> CreationOptions => System.Collections.Immutable.ImmutableDictionary<string, string>.Empty;
+
+    /// <inheritdoc/>
     public abstract ImageFileSize GetFileSize();
 
     /// <inheritdoc/>

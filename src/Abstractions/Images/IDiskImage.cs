@@ -61,6 +61,12 @@ public interface IDiskImage : IDisposable, IAsyncDisposable
     /// <summary>The parent as the image names it, or null.</summary>
     ParentReference? Parent { get; }
 
+    /// <summary>
+    /// The <see cref="ImageCreateOptions.FormatOptions"/> that make an image of the same inner layout (cluster size and the like); size and parent not
+    /// among them. Empty for a format that has no choice.
+    /// </summary>
+    IReadOnlyDictionary<string, string> CreationOptions => System.Collections.Immutable.ImmutableDictionary<string, string>.Empty;
+
     /// <summary>What the image takes on the host, now.</summary>
     ImageFileSize GetFileSize();
 

@@ -11,7 +11,7 @@ internal static class QedCreator
     public static async ValueTask CreateAsync<TIo>(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        (QedHeader header, byte[] start) = Lay(options, storage.Name);
+        (QedHeader header, byte[] start) = LayOut(options, storage.Name);
         long length = storage.GetLength();
         if (length != 0)
         {
@@ -42,7 +42,7 @@ internal static class QedCreator
 
     /// <summary>Decides everything before a byte is written.</summary>
     /// <returns>The header, and the bytes at the start of the file: the header and the parent's name.</returns>
-    private static (QedHeader Header, byte[] Start) Lay(ImageCreateOptions options, string name)
+    public static (QedHeader Header, byte[] Start) LayOut(ImageCreateOptions options, string name)
     {
         QedOptions.RefuseUnknown(options.FormatOptions, isCreation: true, name);
         QedGeometry geometry = QedOptions.ReadGeometry(options.FormatOptions, options.VirtualSizeBytes, name);

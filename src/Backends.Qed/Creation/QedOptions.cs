@@ -64,6 +64,18 @@ internal static class QedOptions
         return geometry;
     }
 
+    /// <summary>The options that ask for a geometry. One that QEMU cannot open has to be allowed again.</summary>
+    public static IReadOnlyDictionary<string, string> ToRecreate(QedGeometry geometry)
+    {
+        Dictionary<string, string> options = new() { [ClusterSize] = Text(geometry.ClusterBytes), [TableSize] = Text(geometry.TableClusters) };
+        if (!geometry.IsUsableByQemu)
+        {
+            options.Add(QemuCompat, Off);
+        }
+
+        return options;
+    }
+
     /// <summary>Whether a geometry that QEMU cannot open is to be refused.</summary>
     public static bool ReadQemuCompat(IReadOnlyDictionary<string, string> options, string name) => options.GetValueOrDefault(QemuCompat, On) switch
     {

@@ -147,6 +147,20 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         return report;
     }
 
+    public ImageMeter CreateMeter(ImageCreateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            return Inner.CreateMeter(options)
+                ?? throw new ImageException(ImageErrorKind.BackendFault, $"The {Title} returned no meter. This is a mistake in the backend; report it to its author.", operation: "measure");
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("measuring", null, exception);
+        }
+    }
+
     /// <summary>The exceptions of the contract pass; everything else is the backend's mistake, and is said to be.</summary>
     private static bool IsFault(Exception exception) => exception is not (ImageException or OperationCanceledException or OutOfMemoryException);
 

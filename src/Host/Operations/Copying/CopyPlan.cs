@@ -9,6 +9,15 @@ namespace QedVd.Host;
 /// <param name="writesZeros">What reads zero in the source is made so, because it is not known what the target holds.</param>
 internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pieceBytes, bool writesZeros)
 {
+    /// <summary>How much of the disk is gone through. Beyond its end each disk reads zero.</summary>
+    public long LengthBytes { get; init; } = source.LengthBytes;
+
+    /// <summary>Copies one level as it is: its zeros are made zeros, and what is free in it stays free.</summary>
+    public bool KeepsFree { get; init; }
+
+    /// <summary>Whether pieces of zeros are no longer than others.</summary>
+    public bool CutsZeros { get; init; }
+
     /// <summary>The pieces.</summary>
     public async IAsyncEnumerable<CopyPiece> PiecesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -45,7 +54,7 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
     /// <summary>As long as what is to be done stays the same; without what there is nothing to do for.</summary>
     public async IAsyncEnumerable<CopyPiece> RunsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        long length = source.LengthBytes;
+        long length = LengthBytes;
         var from = new ExtentCursor(source, cancellationToken);
         await using (from.ConfigureAwait(false))
         {
@@ -54,20 +63,9 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
             {
                 for (long offset = 0; offset < length;)
                 {
-                    DiskExtent extent;
-                    DiskExtent other;
-                    while (!from.TryFind(offset, out extent))
-                    {
-                        await from.AdvanceAsync().ConfigureAwait(false);
-                    }
-
-                    while (!below.TryFind(offset, out other))
-                    {
-                        await below.AdvanceAsync().ConfigureAwait(false);
-                    }
-
+                    (DiskExtent extent, DiskExtent other) = await ExtentCursor.FindBothAsync(from, below, offset).ConfigureAwait(false);
                     long end = Math.Min(length, Math.Min(extent.EndBytes, other.EndBytes));
-                    CopyAction action = Decide(extent, other, offset);
+                    CopyAction action = KeepsFree ? AsItIs(extent.Kind) : Decide(extent, other, offset);
                     if (action != CopyAction.None)
                     {
                         yield return new CopyPiece(offset, end - offset, action);
@@ -79,6 +77,13 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
         }
     }
 
+    private static CopyAction AsItIs(ExtentKind kind) => kind switch
+    {
+        ExtentKind.Free => CopyAction.None,
+        ExtentKind.Zero => CopyAction.Zero,
+        _ => CopyAction.Copy,
+    };
+
     private CopyAction Decide(in DiskExtent extent, in DiskExtent other, long offset) => (extent.ReadsZero, other.ReadsZero) switch
     {
         (true, true) => writesZeros ? CopyAction.Zero : CopyAction.None,
@@ -89,7 +94,7 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
 
     private (CopyPiece First, CopyPiece Remaining) Cut(in CopyPiece run)
     {
-        long length = run.Action == CopyAction.Zero ? run.LengthBytes : Math.Min(run.LengthBytes, pieceBytes - (run.OffsetBytes % pieceBytes));
+        long length = run.Action == CopyAction.Zero && !CutsZeros ? run.LengthBytes : Math.Min(run.LengthBytes, pieceBytes - (run.OffsetBytes % pieceBytes));
         return (run with { LengthBytes = length }, run with { OffsetBytes = run.OffsetBytes + length, LengthBytes = run.LengthBytes - length });
     }
 
@@ -103,11 +108,13 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
 
         if (piece.Action == CopyAction.Zero || run.Action == CopyAction.Zero)
         {
-            room = piece.Action == run.Action ? long.MaxValue : 0;
+            room = piece.Action != run.Action ? 0 : CutsZeros ? RoomIn(piece) : long.MaxValue;
             return room > 0;
         }
 
-        room = pieceBytes - (piece.OffsetBytes % pieceBytes) - piece.LengthBytes;
+        room = RoomIn(piece);
         return room > 0;
     }
+
+    private long RoomIn(in CopyPiece piece) => pieceBytes - (piece.OffsetBytes % pieceBytes) - piece.LengthBytes;
 }

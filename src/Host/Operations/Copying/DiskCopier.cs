@@ -12,6 +12,7 @@ internal sealed class DiskCopier
 
     private readonly IProgress<OperationProgress>? _progress;
     private long _copiedBytes;
+    private volatile bool _mayShare;
 
     public DiskCopier(VirtualDisk source, VirtualDisk target, IProgress<OperationProgress>? progress)
     {
@@ -39,9 +40,15 @@ internal sealed class DiskCopier
     /// <summary>The target may hold anything: what reads zero in the source is made so.</summary>
     public bool WritesZeros { get; init; }
 
-    public int Workers { get; init; }
+    /// <summary>The source is one level, and what is free in it stays free.</summary>
+    public bool KeepsFree { get; init; }
+
+    public int Workers { get; init; } = DefaultWorkers;
 
     public RateLimiter? Limiter { get; init; }
+
+    /// <summary>The storage of a new target: where both ends can share blocks, they do instead of being copied. Null: never.</summary>
+    public IImageStorage? ShareInto { get; init; }
 
     /// <summary>Told how many bytes have been written, after each piece.</summary>
     public Action<long>? Written { get; init; }
@@ -51,8 +58,9 @@ internal sealed class DiskCopier
     public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
     {
         long length = Source.LengthBytes;
+        _mayShare = ShareInto is not null && (ShareInto.Facts & StorageFacts.CanShareBlocks) != 0;
         _progress?.Report(new OperationProgress(0, length, "copying"));
-        var workers = new DiskCopyWorker[Workers == 0 ? DefaultWorkers : Workers];
+        var workers = new DiskCopyWorker[Workers];
         try
         {
             for (int i = 0; i < workers.Length; i++)
@@ -60,7 +68,7 @@ internal sealed class DiskCopier
                 workers[i] = new DiskCopyWorker(this);
             }
 
-            var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros);
+            var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros) { KeepsFree = KeepsFree };
             await PieceWorkers<CopyPiece>.RunAsync(plan.PiecesAsync(cancellationToken), workers, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -75,6 +83,23 @@ internal sealed class DiskCopier
         return new OperationResult(length, _copiedBytes, length - _copiedBytes);
     }
 
+    /// <summary>Has the target's storage share a run of the source's, all of it; false: it has to be copied, and so has everything else then.</summary>
+    public bool TryShare(long offset, int lengthBytes)
+    {
+        if (!_mayShare)
+        {
+            return false;
+        }
+
+        if (Source.TryShare(offset, lengthBytes, Target, ShareInto!, out bool isPossible))
+        {
+            return true;
+        }
+
+        _mayShare = isPossible;
+        return false;
+    }
+
     /// <summary>A piece is done. Called in order, one at a time.</summary>
     public void Note(in CopyPiece piece, long copiedBytes)
     {
@@ -83,11 +108,14 @@ internal sealed class DiskCopier
         _progress?.Report(new OperationProgress(piece.EndBytes, Source.LengthBytes, "copying"));
     }
 
-    /// <summary>What the target's parent reads; zeros beyond its end.</summary>
-    public void ReadBeneath(long offset, Span<byte> buffer)
+    /// <summary>Fills a buffer from a disk, with zeros beyond its end.</summary>
+    public static void ReadOrZero(VirtualDisk disk, long offset, Span<byte> buffer)
     {
-        int inside = (int)Math.Clamp(Beneath!.LengthBytes - offset, 0, buffer.Length);
-        Beneath.Read(offset, buffer[..inside]);
+        int inside = (int)Math.Clamp(disk.LengthBytes - offset, 0, buffer.Length);
         buffer[inside..].Clear();
+        if (inside > 0)
+        {
+            disk.Read(offset, buffer[..inside]);
+        }
     }
 }

@@ -10,6 +10,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
     private readonly byte[] _data;
     private readonly byte[]? _beneath;
     private readonly List<(int EndBytes, CopyAction Action)> _runs = [];
+    private int _sharedBytes;
 
     public DiskCopyWorker(DiskCopier job)
     {
@@ -22,6 +23,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
     public async ValueTask PrepareAsync(CopyPiece piece, CancellationToken cancellationToken)
     {
         _runs.Clear();
+        _sharedBytes = 0;
         if (piece.Action == CopyAction.Zero)
         {
             return;
@@ -31,6 +33,12 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         if (_job.Limiter is { } limiter)
         {
             await limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (piece.Action == CopyAction.Copy && _job.TryShare(piece.OffsetBytes, length))
+        {
+            _sharedBytes = length;
+            return;
         }
 
         // On the worker's own thread: a hop for each piece would cost more than it gains.
@@ -55,7 +63,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         }
 
         int start = 0;
-        long copied = 0;
+        long copied = _sharedBytes;
         foreach ((int end, CopyAction action) in CollectionsMarshal.AsSpan(_runs))
         {
             if (action == CopyAction.Copy)
@@ -100,7 +108,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
     // By whole blocks: of a block that differs anywhere the target stores all.
     private void FindDifferences(long offset, int length)
     {
-        _job.ReadBeneath(offset, _beneath.AsSpan(0, length));
+        DiskCopier.ReadOrZero(_job.Beneath!, offset, _beneath.AsSpan(0, length));
         int unit = Math.Min(_job.PieceBytes, _job.TargetBlockBytes);
         for (int at = 0; at < length;)
         {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace QedVd.Host;
 
 /// <summary>Goes through a disk's runs from the start, many at a time. Beyond its end a disk has one run that reads zero, and so has no disk at all. For one user.</summary>
@@ -55,6 +57,25 @@ internal sealed class ExtentCursor : IAsyncDisposable
 
         _batch = _batches.Current;
         _index = 0;
+    }
+
+    /// <summary>The runs of two disks at one offset.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<(DiskExtent First, DiskExtent Second)> FindBothAsync(ExtentCursor first, ExtentCursor second, long offset)
+    {
+        DiskExtent a;
+        DiskExtent b;
+        while (!first.TryFind(offset, out a))
+        {
+            await first.AdvanceAsync().ConfigureAwait(false);
+        }
+
+        while (!second.TryFind(offset, out b))
+        {
+            await second.AdvanceAsync().ConfigureAwait(false);
+        }
+
+        return (a, b);
     }
 
     public ValueTask DisposeAsync() => _batches?.DisposeAsync() ?? default;

@@ -34,7 +34,7 @@ internal sealed unsafe record LinuxVolume(StorageFacts Facts, bool DataFlushCove
         {
             // ext2, ext3 and ext4 have one number.
             MagicExt => OfExt(stat),
-            MagicXfs or MagicBtrfs => new LinuxVolume(Local | StorageFacts.NeverWrittenReadsZero, DataFlushCoversLength: true),
+            MagicXfs or MagicBtrfs => new LinuxVolume(Local | StorageFacts.NeverWrittenReadsZero | StorageFacts.CanShareBlocks, DataFlushCoversLength: true),
 
             // Memory: it reads zero, and a crash leaves no file that could show anything else.
             MagicTmpfs => new LinuxVolume(Local | StorageFacts.NeverWrittenReadsZero, DataFlushCoversLength: true),

@@ -73,6 +73,13 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
     /// name could not be taken back either.</exception>
     public void Publish()
     {
+        PublishUnsettled();
+        Settle();
+    }
+
+    /// <summary>As <see cref="Publish"/>; until <see cref="Settle"/> the name can be taken back. Of several files that belong together.</summary>
+    internal void PublishUnsettled()
+    {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsPublished)
         {
@@ -101,8 +108,27 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         }
 
         IsPublished = true;
-        _place.Settle();
-        _replaced?.Dispose();
+    }
+
+    /// <summary>The file keeps its name for good; what it has replaced is gone.</summary>
+    internal void Settle()
+    {
+        if (IsPublished)
+        {
+            _place.Settle();
+            _replaced?.Dispose();
+        }
+    }
+
+    /// <summary>Takes the name back, before <see cref="Settle"/>; a file that was replaced has it again, where the system can do that. False where it could not be.</summary>
+    internal bool TryWithdraw()
+    {
+        if (IsPublished && _place.TryWithdraw())
+        {
+            IsPublished = false;
+        }
+
+        return !IsPublished;
     }
 
     /// <inheritdoc cref="Publish"/>
@@ -130,7 +156,11 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         }
 
         _disposed = true;
-        if (!IsPublished)
+        if (IsPublished)
+        {
+            _place.Settle();
+        }
+        else
         {
             _place.Abandon();
         }

@@ -1,0 +1,198 @@
+namespace QedVd.Host;
+
+/// <summary>Copies the levels of a chain, one after the other, into files that get their names together at the end.</summary>
+internal sealed class ChainCopier : IAsyncDisposable
+{
+    private readonly DiskHost _host;
+    private readonly Level[] _levels;
+    private readonly Level? _left;
+    private readonly string[] _paths;
+    private readonly CopyChainOptions _options;
+    private readonly IProgress<OperationProgress>? _progress;
+    private readonly List<PendingFile> _files = [];
+    private readonly long _totalBytes;
+    private long _doneBytes;
+
+    /// <param name="host">The host.</param>
+    /// <param name="chain">All levels, open, top first.</param>
+    /// <param name="folder">Where the copies go.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Told how far it is.</param>
+    public ChainCopier(DiskHost host, Level[] chain, string folder, CopyChainOptions options, IProgress<OperationProgress>? progress)
+    {
+        int count = Math.Min(chain.Length, options.Levels ?? chain.Length);
+        _host = host;
+        _levels = chain[..count];
+        _left = count < chain.Length ? chain[count] : null;
+        _paths = NamesIn(folder, _levels);
+        _options = options;
+        _progress = progress;
+        _totalBytes = _levels.Sum(level => level.Image.VirtualSizeBytes);
+        foreach (Level level in _levels)
+        {
+            if (level.Storage is null)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, $"{DisplayText.Escape(level.Path)}: an open disk in the place of a parent has no file to be copied. Open the chain without ParentDisk.", level.Path, "copy");
+            }
+        }
+
+        if (options.Overwrite)
+        {
+            StorageIdentity[] used = [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)];
+            foreach (string path in _paths)
+            {
+                DiskHost.ThrowIfInUseByThis(path, used, "copy");
+            }
+        }
+    }
+
+    /// <summary>Returns the copies, top first.</summary>
+    public async ValueTask<IReadOnlyList<(string Path, string FormatId)>> RunAsync(CancellationToken cancellationToken)
+    {
+        if (!_options.SkipSpaceCheck)
+        {
+            VolumeRoom.Require(_paths[0], _levels.Sum(level => level.Image.GetFileSize().AllocatedBytes), "copy the chain");
+        }
+
+        using var limiter = new RateLimiter(_options.MaxBytesPerSecond, _host.Opener.Time);
+        for (int depth = 0; depth < _levels.Length; depth++)
+        {
+            await CopyAsync(depth, _options.MaxBytesPerSecond > 0 ? limiter : null, cancellationToken).ConfigureAwait(false);
+        }
+
+        _progress?.Report(new OperationProgress(_totalBytes, _totalBytes, "making durable"));
+        await Task.Run(Publish, CancellationToken.None).ConfigureAwait(false);
+        return [.. _files.Select((file, depth) => (file.Path, _levels[depth].FormatId))];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (PendingFile file in _files)
+        {
+            await file.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask CopyAsync(int depth, RateLimiter? limiter, CancellationToken cancellationToken)
+    {
+        Level level = _levels[depth];
+        var create = new ImageCreateOptions
+        {
+            VirtualSizeBytes = level.Image.VirtualSizeBytes,
+            Parent = ParentFor(depth),
+            FormatOptions = level.Image.CreationOptions,
+        };
+        PendingFile file = await _host.CreateFileAsync(_paths[depth], level.FormatId, create, _options.Overwrite, cancellationToken).ConfigureAwait(false);
+        _files.Add(file);
+        var barriers = new EarlyBarriers(file.Storage);
+        try
+        {
+            // As if nothing lay beneath it: parts of blocks may be written, and zeros are stored all the same.
+            VirtualDisk copy = await _host.OpenNewAsync(file, level.FormatId, parent: null, ImageOpenFlags.HonorZeroes, cancellationToken).ConfigureAwait(false);
+            await using (copy.ConfigureAwait(false))
+            {
+                VirtualDisk source = VirtualDisk.OverLevel(level, _host.Logger);
+                await using (source.ConfigureAwait(false))
+                {
+                    var copier = new DiskCopier(source, copy, _progress is null ? null : new LevelProgress(this))
+                    {
+                        // A format without parents stores no zeros: what was not written reads zero.
+                        KeepsFree = level.Image.Backend.Capabilities.HasFlag(ImageCapabilities.Differencing),
+                        Limiter = limiter,
+                        ShareInto = file.Storage,
+                        Written = barriers.Note,
+                    };
+                    OperationResult result = await copier.RunAsync(cancellationToken).ConfigureAwait(false);
+                    _doneBytes += result.DiskBytes;
+                }
+
+                await copy.CloseAsync().ConfigureAwait(false);
+            }
+
+            await barriers.EndAsync(throws: true).ConfigureAwait(false);
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
+        {
+            await barriers.EndAsync(throws: true).ConfigureAwait(false);
+            throw;
+        }
+        finally
+        {
+            await barriers.EndAsync(throws: false).ConfigureAwait(false);
+        }
+    }
+
+    private void Publish()
+    {
+        foreach (PendingFile file in _files)
+        {
+            file.Storage.FullBarrier();
+        }
+
+        int depth = _files.Count - 1;
+        try
+        {
+            for (; depth >= 0; depth--)
+            {
+                _files[depth].PublishUnsettled();
+            }
+        }
+        catch
+        {
+            // Top first, so that none of them names what is not there.
+            for (int published = Math.Max(0, depth); published < _files.Count; published++)
+            {
+                _files[published].TryWithdraw();
+            }
+
+            throw;
+        }
+
+        foreach (PendingFile file in _files)
+        {
+            file.Settle();
+        }
+    }
+
+    private ParentReference? ParentFor(int depth)
+    {
+        if (depth + 1 < _levels.Length)
+        {
+            return DiskHost.ParentToRecord(RelativeName.Of(_paths[depth + 1], _paths[depth], isAbsoluteWanted: false), _levels[depth + 1].FormatId);
+        }
+
+        Level level = _levels[depth];
+        if (level.Image.Parent is not { NameBytes.IsEmpty: false } parent)
+        {
+            return null;
+        }
+
+        // The level that is left where it is, or the place of one that is missing.
+        string? place = _left?.Path ?? ParentName.TryResolve(parent, level.Path);
+        return place is null ? parent : new ParentReference(RelativeName.Of(place, _paths[depth], isAbsoluteWanted: false), parent.FormatId);
+    }
+
+    private static string[] NamesIn(string folder, Level[] levels)
+    {
+        HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
+        string[] paths = new string[levels.Length];
+        for (int i = 0; i < levels.Length; i++)
+        {
+            string name = Path.GetFileName(levels[i].Path);
+            string free = name;
+            for (int number = 2; !taken.Add(free); number++)
+            {
+                free = $"{Path.GetFileNameWithoutExtension(name)}-{number}{Path.GetExtension(name)}";
+            }
+
+            paths[i] = Path.Combine(folder, free);
+        }
+
+        return paths;
+    }
+
+    private sealed class LevelProgress(ChainCopier job) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => job._progress!.Report(new OperationProgress(job._doneBytes + value.DoneBytes, job._totalBytes, "copying"));
+    }
+}
