@@ -17,6 +17,9 @@ public sealed class DemoTests : IDisposable
         Assert.Contains("3 levels", run.Output, StringComparison.Ordinal);
         Assert.Contains("found 3 leaks, repaired 3;", run.Output, StringComparison.Ordinal);
         Assert.Contains("ok: compacted in place: the file had 4.62 MiB and has 640 KiB;", run.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: committed: ", run.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: merged: the two overlays are one", run.Output, StringComparison.Ordinal);
+        Assert.Equal(2, run.Output.Split("what was written reads as written").Length - 1);
         Assert.Contains("unchanged, same length, time and SHA-256", run.Output, StringComparison.Ordinal);
         Assert.Empty(_cli.Files);
     }

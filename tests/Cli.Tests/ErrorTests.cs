@@ -5,14 +5,14 @@ namespace QedVd.Cli.Tests;
 /// <summary>What can be wrong with a file, and with the arguments: one line, an exit code, nothing left behind.</summary>
 public sealed class ErrorTests : IDisposable
 {
-    private static readonly string[] s_readers = ["info FILE", "info --chain FILE", "check FILE", "map FILE", "read FILE -o out", "dump FILE", "trim --all FILE", "resize FILE 1G", "compact FILE", "amend FILE -o backing_file=", "rename FILE out", "convert FILE out", "bench FILE", "snapshot FILE out", "commit FILE", "flatten FILE", "diff FILE", "rebase -u -b x.qed -F qed FILE"];
+    private static readonly string[] s_readers = ["info FILE", "info --chain FILE", "check FILE", "map FILE", "read FILE -o out", "dump FILE", "trim --all FILE", "resize FILE 1G", "compact FILE", "amend FILE -o backing_file=", "rename FILE out", "convert FILE out", "copy FILE .", "measure FILE", "bench FILE", "snapshot FILE out", "commit FILE", "merge FILE", "flatten FILE", "diff FILE", "rebase -u -b x.qed -F qed FILE"];
 
     private readonly Cli _cli = new();
 
     public static TheoryData<string> Readers => [.. s_readers];
 
     public static TheoryData<string> Verbs =>
-        ["probe", "info", "create", "check", "map", "read", "write", "convert", "compare", "snapshot", "commit", "rebase", "flatten", "diff", "chain", "resize", "compact", "trim", "amend", "rename", "dump", "plugins", "bench", "demo"];
+        ["probe", "info", "create", "check", "map", "read", "write", "convert", "copy", "measure", "compare", "snapshot", "commit", "merge", "rebase", "flatten", "diff", "chain", "resize", "compact", "trim", "amend", "rename", "dump", "plugins", "bench", "demo"];
 
     public void Dispose() => _cli.Dispose();
 

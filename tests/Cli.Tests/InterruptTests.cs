@@ -65,6 +65,39 @@ public sealed partial class InterruptTests : IDisposable
         await _cli.QemuIoAsync("a.qed", "read -P 0 0 200M", "read -P 0x5A 200M 56M", "read -P 0x66 256M 256M", "read -P 0 512M 512M");
     }
 
+    [Theory]
+    [InlineData("commit")]
+    [InlineData("merge --direction down")]
+    [InlineData("merge --direction up")]
+    [InlineData("rebase -b other.qed")]
+    [InlineData("flatten")]
+    public async Task Rearranging_Interrupted_LeavesAChainThatReadsTheSame_AndRunsAgain(string line)
+    {
+        string[] verb = line.Split(' ');
+        await _cli.OkAsync("create", "-q", "base.qed", "32M");
+        await _cli.OkAsync("create", "-q", "other.qed", "32M");
+        await _cli.OkAsync("create", "-q", "-b", "base.qed", "-F", "qed", "top.qed");
+        await _cli.QemuIoAsync("base.qed", "write -P 0x5A 0 24M");
+        await _cli.QemuIoAsync("top.qed", "write -P 0x66 16M 16M");
+
+        (int exitCode, string error) = await InterruptAsync([.. verb, "-p", "--rate", "8M", "top.qed"]);
+
+        Assert.Equal(130, exitCode);
+        Assert.StartsWith($"qedvd: {verb[0]}: stopped; the chain is valid", error, StringComparison.Ordinal);
+        Assert.Contains("Run it again to go on.", error, StringComparison.Ordinal);
+        await _cli.QemuIoAsync("top.qed", "read -P 0x5A 0 16M", "read -P 0x66 16M 16M");
+        foreach (string file in (string[])["base.qed", "other.qed", "top.qed"])
+        {
+            await _cli.QemuImgOkAsync("check", "-q", "-f", "qed", file);
+        }
+
+        await _cli.OkAsync([.. verb, "-q", "top.qed"]);
+        string left = File.Exists(_cli.PathOf("top.qed")) ? "top.qed" : "base.qed";
+        await _cli.QemuIoAsync(left, "read -P 0x5A 0 16M", "read -P 0x66 16M 16M");
+        await _cli.QemuImgOkAsync("check", "-q", "-f", "qed", left);
+        Assert.DoesNotContain(_cli.Files, file => file.StartsWith('.'));
+    }
+
     /// <summary>Sends SIGINT once the verb has done a part of its work.</summary>
     private async Task<(int ExitCode, string Error)> InterruptAsync(string[] arguments)
     {

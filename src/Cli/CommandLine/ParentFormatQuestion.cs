@@ -6,6 +6,23 @@ namespace QedVd.Cli.CommandLine;
 /// <summary>A parent's format is the user's to say: what probing finds depends on bytes that a guest may have written.</summary>
 internal static class ParentFormatQuestion
 {
+    /// <summary>The format where probing is certain; else it is asked for.</summary>
+    /// <inheritdoc cref="AskAsync"/>
+    public static async ValueTask<string> FindOrAskAsync(VerbRun run, string parentPath, string nameOption, string formatOption)
+    {
+        string? certain = null;
+        try
+        {
+            certain = run.Host.Probe(parentPath).BestForWriting?.FormatId;
+        }
+        catch (ImageException)
+        {
+            // What is the matter is part of the question.
+        }
+
+        return certain ?? throw new CliException(await AskAsync(run, parentPath, nameOption, formatOption));
+    }
+
     /// <summary>Asks for the format, and says what it looks like.</summary>
     /// <param name="run">The call.</param>
     /// <param name="parentPath">The parent's file.</param>

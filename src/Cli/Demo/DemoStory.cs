@@ -154,6 +154,7 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
         }
 
         good &= await new DemoUpkeep(run.Host, teller, _cancellation).TellAsync(top, options);
+        good &= await new DemoShortening(run.Host, teller, _cancellation).TellAsync(top, options);
         await using (VirtualDisk disk = await run.Host.OpenDiskAsync(top, options with { ReadOnly = true }, _cancellation))
         {
             good &= Verify(disk, model, plan);

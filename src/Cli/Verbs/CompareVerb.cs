@@ -12,6 +12,7 @@ internal sealed class CompareVerb : Verb
     private readonly Option<string?> _firstFormat;
     private readonly Option<string?> _secondFormat;
     private readonly Option _strict;
+    private readonly Option _all;
     private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
     private readonly Argument<string?> _first;
@@ -23,15 +24,16 @@ internal sealed class CompareVerb : Verb
         _firstFormat = ImageFormat("The first image's");
         _secondFormat = Text("--second-format", "FORMAT", "The second image's format; found by probing unless given.", "-F");
         _strict = Switch("--strict", "Disks of different sizes differ, even where the longer one is zero.", "-s");
+        _all = Switch("--all", "List all ranges that differ, in whole sectors, instead of the first place.");
         _report = ReportOptions.AddTo(Command, quiet: "Print nothing; the exit code tells.");
         _chain = ChainOptions.AddTo(Command, mayShare: true);
         _first = Operand("FIRST", "The top image of a chain.");
         _second = Operand("SECOND", "The top image of another.");
     }
 
-    public override IReadOnlyList<string> Forms { get; } = ["[-f FORMAT] [-F FORMAT] [-s] [-q] FIRST SECOND"];
+    public override IReadOnlyList<string> Forms { get; } = ["[-f FORMAT] [-F FORMAT] [-s] [--all] [--output=json] [-q] FIRST SECOND"];
 
-    public override string Details => "Exit code: 0 equal, 1 different (or wrong arguments), 2 an image did not open, 3 its tables or 4 its data could not be read.";
+    public override string Details => "With --all in JSON: an array of 'start' and 'length'.\nExit code: 0 equal, 1 different (or wrong arguments), 2 an image did not open, 3 its tables or 4 its data could not be read.";
 
     public override int FailureCode(Exception exception) => exception switch
     {
@@ -52,12 +54,39 @@ internal sealed class CompareVerb : Verb
             Second = _chain.Read(run, run.Get(_secondFormat), readOnly: true),
             RequireSameLength = strict,
         };
+        if (run.Has(_all))
+        {
+            return await ListAsync(run, report, first, second, options);
+        }
+
         CompareResult result = await report.FollowAsync(
             "Comparing",
             progress => run.Host.CompareAsync(first, second, options, progress, run.Cancellation));
         report.Write(json => WriteJson(json, result), output => Write(output, result, strict));
-
         return result.AreEqual ? ExitCode.Ok : ExitCode.CompareDifferent;
+    }
+
+    private static async ValueTask<int> ListAsync(VerbRun run, Report report, string firstPath, string secondPath, CompareOptions options)
+    {
+        await using VirtualDisk first = await run.Host.OpenDiskAsync(firstPath, options.First, run.Cancellation);
+        await using VirtualDisk second = await run.Host.OpenDiskAsync(secondPath, options.Second, run.Cancellation);
+        bool sameLength = first.LengthBytes == second.LengthBytes;
+        long ranges = 0;
+        long bytes = 0;
+        report.WriteText(output => output.Write(report.IsJson ? "[" : "Offset          Length\n"));
+        await foreach (DiskRange range in run.Host.FindDifferencesAsync(first, second, run.Cancellation))
+        {
+            string lead = ranges++ > 0 ? ",\n" : "";
+            bytes += range.LengthBytes;
+            report.WriteText(output => output.Write(report.IsJson
+                ? FormattableString.Invariant($"{lead}{{ \"start\": {range.OffsetBytes}, \"length\": {range.LengthBytes}}}")
+                : FormattableString.Invariant($"0x{range.OffsetBytes,-14:x}0x{range.LengthBytes:x}\n")));
+        }
+
+        report.WriteText(output => output.Write(report.IsJson
+            ? "]\n"
+            : FormattableString.Invariant($"{(sameLength ? "" : "Warning: Image size mismatch!\n")}{(ranges == 0 ? "Images are identical." : $"{ranges} ranges differ, {bytes} bytes in all.")}\n")));
+        return ranges > 0 || (options.RequireSameLength && !sameLength) ? ExitCode.CompareDifferent : ExitCode.Ok;
     }
 
     private static void WriteJson(Utf8JsonWriter json, CompareResult result)

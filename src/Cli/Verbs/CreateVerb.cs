@@ -57,9 +57,9 @@ internal sealed class CreateVerb : Verb
         }
 
         string file = run.GetOptional(_file) ?? throw new CliException("FILE is missing. See qedvd create --help.");
-        string? parent = Once("the parent", "-b", run.Get(_parent), "-o backing_file", formatOptions.Take("backing_file"));
-        string? parentFormat = Once("the parent's format", "-F", run.Get(_parentFormat), "-o backing_fmt", formatOptions.Take("backing_fmt"));
-        string? size = Once("the size", "SIZE", run.GetOptional(_size), "-o size", formatOptions.Take("size"));
+        string? parent = OptionOnce.Of("the parent", "-b", run.Get(_parent), "-o backing_file", formatOptions.Take("backing_file"));
+        string? parentFormat = OptionOnce.Of("the parent's format", "-F", run.Get(_parentFormat), "-o backing_fmt", formatOptions.Take("backing_fmt"));
+        string? size = OptionOnce.Of("the size", "SIZE", run.GetOptional(_size), "-o size", formatOptions.Take("size"));
         bool isUnchecked = run.Has(_unchecked);
         string path = HostPath.Full(file);
         if (parent is not null && parentFormat is null)
@@ -100,9 +100,4 @@ internal sealed class CreateVerb : Verb
 
     private static bool CanCreate(IImageBackend backend) =>
         (backend.Info.Capabilities & (ImageCapabilities.CreateDynamic | ImageCapabilities.CreateFixed)) != 0;
-
-    private static string? Once(string what, string firstName, string? first, string secondName, string? second) =>
-        first is not null && second is not null
-            ? throw new CliException($"{what} is given twice, as {firstName} and as {secondName}.")
-            : first ?? second;
 }

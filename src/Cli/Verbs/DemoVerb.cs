@@ -24,8 +24,9 @@ internal sealed class DemoVerb : Verb
     public override string Details =>
         """
         Loads the plugins, probes and opens the image, puts an overlay on it, writes, takes a snapshot, writes again, reads
-        through all levels and compares, shows the chain and who holds what, and checks every image. All that it writes lies
-        in a temporary folder, which is removed at the end.
+        through all levels and compares, shows the chain and who holds what, checks every image, damages and repairs one, commits
+        and merges while the disk is open, and compares again. All that it writes lies in a temporary folder, which is removed
+        at the end.
         """;
 
     public override async ValueTask<int> RunAsync(VerbRun run)

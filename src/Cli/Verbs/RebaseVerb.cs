@@ -47,7 +47,7 @@ internal sealed class RebaseVerb : Verb
         string path = HostPath.Full(file);
         string name = run.Get(_parent) ?? throw new CliException("-b is missing: name the new parent, or give -b '' for none.");
         string? parentPath = name.Length == 0 ? null : Path.GetFullPath(name, Path.GetDirectoryName(path) ?? "/");
-        string? parentFormat = parentPath is null ? null : run.Get(_parentFormat) ?? await FindFormatAsync(run, parentPath);
+        string? parentFormat = parentPath is null ? null : run.Get(_parentFormat) ?? await ParentFormatQuestion.FindOrAskAsync(run, parentPath, "-b", "-F ");
         if (parentPath is not null && HostPath.IsSame(parentPath, path))
         {
             throw new CliException("-b: an image cannot be its own parent; name another file.");
@@ -80,22 +80,6 @@ internal sealed class RebaseVerb : Verb
             output => output.WriteLine(
                 $"{DisplayText.Escape(file)}: parent {ParentChange.Show(before)} -> {ParentChange.Show(after)}{(copied is { } result ? $"; {SizeText.Human(result.CopiedBytes)} copied" : "; the name only")}."));
         return ExitCode.Ok;
-    }
-
-    /// <summary>What probing is certain about needs not be said.</summary>
-    private static async ValueTask<string> FindFormatAsync(VerbRun run, string parentPath)
-    {
-        string? certain = null;
-        try
-        {
-            certain = run.Host.Probe(parentPath).BestForWriting?.FormatId;
-        }
-        catch (ImageException)
-        {
-            // What is the matter is part of the question.
-        }
-
-        return certain ?? throw new CliException(await ParentFormatQuestion.AskAsync(run, parentPath, "-b", "-F "));
     }
 
     private async ValueTask SetNameAsync(VerbRun run, string path, string? parentPath, string name, string? parentFormat)
