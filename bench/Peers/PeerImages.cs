@@ -9,6 +9,30 @@ internal sealed class PeerImages(string folder)
     /// <summary>2 GiB of data that does not compress, as QED.</summary>
     public string Full => Make("full.qed", path => MakeData(path, 2048 * Mib, seed: 1, backing: null));
 
+    /// <summary>The same as raw.</summary>
+    public string FullRaw => Make("full.raw", path => Tool("qemu-img", "convert", "-f", "qed", "-O", "raw", Full, path));
+
+    /// <summary>20 GiB of which one cluster of 64 KiB in twenty holds data, as raw.</summary>
+    public string SparseRaw => Make("sparse.raw", WriteSparse);
+
+    /// <summary>The same as QED.</summary>
+    public string SparseQed => Make("sparse.qed", path => Tool("qemu-img", "convert", "-f", "raw", "-O", "qed", SparseRaw, path));
+
+    /// <summary>Nothing in it, raw.</summary>
+    public string EmptyRaw => Make("empty.raw", path => Tool("qemu-img", "create", "-q", "-f", "raw", path, "1G"));
+
+    /// <summary>Where a conversion puts its target.</summary>
+    public string Target => Path.Combine(folder, "target");
+
+    /// <summary>Where a conversion of nothing puts its target.</summary>
+    public string EmptyTarget => Path.Combine(folder, "empty-target");
+
+    public void RemoveTargets()
+    {
+        File.Delete(Target);
+        File.Delete(EmptyTarget);
+    }
+
     /// <summary>A copy of <see cref="Full"/> to write into.</summary>
     public string Writable => Make("writable.qed", path => File.Copy(Full, path));
 
@@ -88,6 +112,25 @@ internal sealed class PeerImages(string folder)
     {
         File.Delete(Fresh);
         Tool("qemu-img", "create", "-q", "-f", "qed", "-b", Path.GetFileName(Full), "-F", "qed", Fresh);
+    }
+
+    private static void WriteSparse(string path)
+    {
+        const int Cluster = 65536;
+        const long Size = 20L << 30;
+        Random random = new(4);
+        byte[] data = new byte[Cluster];
+        using FileStream file = new(path, FileMode.Create, FileAccess.Write);
+        file.SetLength(Size);
+        for (long at = 0; at < Size; at += Cluster)
+        {
+            if (random.Next(20) == 0)
+            {
+                random.NextBytes(data);
+                file.Position = at;
+                file.Write(data);
+            }
+        }
     }
 
     /// <summary>Data that does not compress, from end to end.</summary>

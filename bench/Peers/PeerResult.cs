@@ -8,7 +8,7 @@ internal sealed record PeerResult(PeerWork Work, IReadOnlyDictionary<string, dou
     private double OursSeconds => Medians[PeerWork.Ours];
 
     private (string Label, double Seconds) BestPeer =>
-        Medians.Where(m => m.Key is not (PeerWork.Ours or PeerWork.OursBase)).Select(m => (m.Key, m.Value)).MinBy(m => m.Value);
+        Medians.Where(m => m.Key is not (PeerWork.Ours or PeerWork.OursBase) && !m.Key.StartsWith(PeerWork.Beside, StringComparison.Ordinal)).Select(m => (m.Key, m.Value)).MinBy(m => m.Value);
 
     private double Ratio => OursSeconds / BestPeer.Seconds;
 
@@ -43,6 +43,11 @@ internal sealed record PeerResult(PeerWork Work, IReadOnlyDictionary<string, dou
         if (Medians.TryGetValue(PeerWork.OursBase, out double alone))
         {
             ours += $" ({Number(OursSeconds / alone)} of our own without overlays)";
+        }
+
+        foreach ((string label, double seconds) in Medians.Where(m => m.Key.StartsWith(PeerWork.Beside, StringComparison.Ordinal)))
+        {
+            ours += $" ({label[PeerWork.Beside.Length..]}: {Time(seconds)})";
         }
 
         return $"| {Work.Title} | {BestPeer.Label} | {Time(BestPeer.Seconds)} | {ours} | {Number(Ratio)} | {Number(Work.Goal)} | {(Ratio <= Work.Goal ? "yes" : "no")} |";

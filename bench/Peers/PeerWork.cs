@@ -11,6 +11,9 @@ internal sealed record PeerWork(string Title, int Requests, double Goal, Action?
     public const string Ours = "qedvd";
     public const string OursBase = "qedvd, base alone";
 
+    /// <summary>How the label of a command begins that is shown beside, and is not what ours is measured by.</summary>
+    public const string Beside = "beside: ";
+
     /// <summary>Whether the time is that of the whole process, whose output goes nowhere, instead of what it says itself.</summary>
     public bool IsWholeProcess { get; init; }
 

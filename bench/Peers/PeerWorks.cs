@@ -78,7 +78,7 @@ internal static class PeerWorks
             IsWholeProcess = true,
         };
 
-        foreach (PeerWork work in ChainWorks.All(ours, images))
+        foreach (PeerWork work in CopyWorks.All(ours, images).Concat(ChainWorks.All(ours, images)))
         {
             yield return work;
         }

@@ -15,6 +15,12 @@ public sealed partial class VirtualDisk
     internal StorageIdentity? FindFixedFile(in DiskExtent extent)
     {
         Generation generation = _generation;
+        if (_filters is not null)
+        {
+            // What is read is not what lies there.
+            return null;
+        }
+
         if ((uint)extent.Depth >= (uint)generation.Levels.Length)
         {
             return null;
@@ -37,7 +43,7 @@ public sealed partial class VirtualDisk
     internal bool TryShare(long offset, int lengthBytes, VirtualDisk target, IImageStorage storage, out bool isPossible)
     {
         // A format without blocks has its tables, if any, not in the way.
-        isPossible = target.TopBlockBytes == 1;
+        isPossible = target.TopBlockBytes == 1 && _filters is null;
         Generation generation = EnterReader();
         try
         {

@@ -8,7 +8,10 @@ internal sealed class DiskCopier
 
     // Large enough that a call costs little beside its bytes, small enough that they are still in the processor's cache when they are written.
     private const int BestPieceBytes = 512 << 10;
-    private const int BestWorkers = 2;
+
+    // One at least reads while another one writes; writing is done by one at a time.
+    private const int FewestWorkers = 2;
+    private const int EnoughWorkers = 4;
 
     private readonly IProgress<OperationProgress>? _progress;
     private long _copiedBytes;
@@ -53,7 +56,7 @@ internal sealed class DiskCopier
     /// <summary>Told how many bytes have been written, after each piece.</summary>
     public Action<long>? Written { get; init; }
 
-    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, 1, BestWorkers);
+    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, FewestWorkers, EnoughWorkers);
 
     public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
     {
