@@ -252,34 +252,45 @@ public sealed class FilterTests
     }
 
     [Fact]
-    public async Task AddingAContentFilter_WhileWritesPassNoFilter_LeavesNoneOfThemBehind()
+    public async Task AddingAContentFilter_WaitsForAWriteThatPassesNoFilterAtAll()
     {
-        // A write that is acknowledged after the filter was added has passed it; one that was acknowledged before has not. Nothing is in between.
-        var image = new BlockImage("top", Size, Block) { Waits = 2 };
+        var image = new BlockImage("top", Size, Block);
         using VirtualDisk disk = TestDisks.Compose(image);
-        for (int round = 0; round < 30; round++)
+        using var isInside = new ManualResetEventSlim();
+        using var mayGo = new ManualResetEventSlim();
+        image.OnWrite = _ =>
         {
-            using var stop = new CancellationTokenSource();
-            byte value = 0;
-            Task load = Task.Run(
-                async () =>
-                {
-                    while (!stop.IsCancellationRequested)
-                    {
-                        await disk.WriteAsync(0, new byte[] { ++value }, cancellationToken: Token);
-                    }
-                },
-                Token);
-            var filter = new XorFilter((byte)(round + 1), 1);
-            await disk.AddFilterAsync(filter, Token);
-            await stop.CancelAsync();
-            await load;
-            disk.Write(0, [77]);
-            byte[] stored = new byte[1];
-            image.Read(0, stored);
-            Assert.Equal(filter.Change(0, 77), stored[0]);
-            await disk.RemoveFilterAsync(filter, Token);
+            isInside.Set();
+            mayGo.Wait(Token);
+        };
+        Task before = Task.Run(() => disk.Write(0, [1]), Token);
+        isInside.Wait(Token);
+        Task adding = disk.AddFilterAsync(new XorFilter(3, 1), Token).AsTask();
+        await Task.Delay(20, Token);
+        Assert.False(adding.IsCompleted);
+        mayGo.Set();
+        await Task.WhenAll(before, adding);
+    }
+
+    [Fact]
+    public async Task WritesThatWaitedForAnOperation_PassAFilterThatWasAddedMeanwhile()
+    {
+        using var test = new TestHost();
+        using VirtualDisk disk = test.Host.OpenDisk(test.Qed("a.qed", Size));
+        for (int round = 0; round < 20; round++)
+        {
+            var gate = new GateFilter();
+            gate.Open.SetResult();
+            Task snapshot = disk.SnapshotAsync(test[$"{round}.qed"], cancellationToken: Token).AsTask();
+            Task adding = disk.AddFilterAsync(gate, Token).AsTask();
+            Assert.True(adding.IsCompletedSuccessfully);
+            await disk.WriteAsync(0, new byte[] { 1 }, cancellationToken: Token);
+            Assert.Equal(1, gate.Seen);
+            await snapshot;
+            await disk.RemoveFilterAsync(gate, Token);
         }
+
+        disk.Close();
     }
 
     [Fact]
