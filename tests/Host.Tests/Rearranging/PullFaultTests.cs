@@ -92,6 +92,53 @@ public sealed class PullFaultTests(ITestOutputHelper output)
         Assert.True(flat > 0 && flat < states);
     }
 
+    [Fact]
+    public async Task GuestsWritesDuringAFlatten_AreThereAfterAPowerLoss_OnceTheyWereFlushed()
+    {
+        var chain = new PullChain(isQed: true);
+        SimulatedFile file = chain.Files[0];
+
+        // Free over data, over other data, over zeros (two), the top's own, and its zero marker.
+        int[] places = [PullChain.Block + 700, (5 * PullChain.Block) - 100, (9 * PullChain.Block) + 5, (11 * PullChain.Block) + 1, (6 * PullChain.Block) + 10, 100];
+        int next = 0;
+        VirtualDisk disk = chain.Open();
+
+        void Write()
+        {
+            disk.Write(places[next], [0xAA]);
+            disk.Flush();
+            file.Mark(next++);
+        }
+
+        Write();
+        await disk.FlattenAsync(null, new Told(_ => Write()));
+        while (next < places.Length)
+        {
+            Write();
+        }
+
+        await disk.CloseAsync();
+        int states = 0;
+        foreach (CrashState state in CrashStates.OfPowerLoss(file, new PowerLossOptions { ExhaustiveUnits = 2, Samples = 3 }).Concat(CrashStates.OfProcessKill(file, 2048)))
+        {
+            states++;
+            int flushed = file.Trace.Take(state.Position).Count(operation => operation.Kind == StorageOperationKind.Mark);
+            using VirtualDisk left = chain.Open(top: state.File);
+            byte[] actual = TestDisks.ReadAll(left);
+            for (int i = 0; i < places.Length; i++)
+            {
+                byte value = actual[places[i]];
+                Assert.True(value == 0xAA || (i >= flushed && value == chain.Expected[places[i]]), $"{state.Description}: write {i} of {flushed} reads {value}");
+                actual[places[i]] = chain.Expected[places[i]];
+            }
+
+            Assert.True(chain.Expected.AsSpan().SequenceEqual(actual), state.Description);
+        }
+
+        output.WriteLine($"{states} states");
+        Assert.True(states > 100);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -152,6 +199,11 @@ public sealed class PullFaultTests(ITestOutputHelper output)
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flatten);
         await close;
         Assert.True(chain.Verify("closed"));
+    }
+
+    private sealed class Told(Action<OperationProgress> tell) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => tell(value);
     }
 
     private sealed class CountDown(int left, CancellationTokenSource cancel) : IProgress<OperationProgress>

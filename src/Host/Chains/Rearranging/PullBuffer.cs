@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace QedVd.Host;
 
@@ -35,6 +36,7 @@ internal sealed class PullBuffer : IDisposable
     /// <param name="after">The new view.</param>
     /// <param name="other">As large as this one, for a piece where the new view has to be read.</param>
     /// <param name="cancellationToken">Cancels.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FillAsync(PullPiece piece, int lengthBytes, ChainView before, ChainView after, PullBuffer? other, CancellationToken cancellationToken)
     {
         int inside = (int)piece.LengthBytes;

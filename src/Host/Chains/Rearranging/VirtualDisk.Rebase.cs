@@ -30,7 +30,7 @@ public sealed partial class VirtualDisk
     /// holds nothing itself, what the old parents hold is copied into it first.
     /// </summary>
     /// <remarks>
-    /// <para>Reads and writes go on. The new chain is opened as the disk's own was: with its trust, roots, formats and depth; levels that belong to both are
+    /// <para>Reads and writes go on; new writes wait, at the beginning and at the end, until those under way have ended. The new chain is opened as the disk's own was: with its trust, roots, formats and depth; levels that belong to both are
     /// kept open. Old parents that are not needed any more are closed; their files stay as they are.</para>
     /// <para>Safe against failing, cancelling and a crash at any point: the old parents or the new ones, and the same content. What was copied by then stays
     /// copied, and doing it again goes on from there.</para>
