@@ -116,6 +116,10 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", Block + 512, "base");
 
         await _test.Host.FlattenAsync(_test["top"], open: PullFolder.Options);
+
+        // The block that was written last lies last in the file.
+        byte[] file = File.ReadAllBytes(_test["top"]);
+        Assert.True(file[^Block] == 7 && !file.AsSpan(file.Length - (Block - 512)).ContainsAnyExcept((byte)0));
         await _test.Host.ResizeAsync(_test["top"], 2 * Block);
 
         byte[] bytes = _test.Read("top");
