@@ -185,9 +185,15 @@ public sealed partial class VirtualDisk
             await RemoveLevelsAsync(gone, options.KeepFiles, trace).ConfigureAwait(false);
             return await EndMergeAsync(work, trace, direction, copied, gone, options).ConfigureAwait(false);
         }
-        catch when (work.Levels.SequenceEqual(chain))
+        catch
         {
-            await trace.WithdrawAsync(_logger).ConfigureAwait(false);
+            if (work.Levels.SequenceEqual(chain))
+            {
+                await trace.WithdrawAsync(_logger).ConfigureAwait(false);
+            }
+
+            // Those that belong to the chain no more are nobody's to close but ours. Their files wait for who finishes the merge.
+            await RemoveLevelsAsync([.. chain.Except(work.Levels)], keepFiles: true, trace).ConfigureAwait(false);
             throw;
         }
     }
