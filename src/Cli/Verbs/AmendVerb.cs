@@ -38,8 +38,8 @@ internal sealed class AmendVerb : Verb
         Changes in place what can be changed so: the parent's name, and whether it is marked as raw. The name
         is relative to FILE's folder, as for create -b; an empty one takes the parent away.
         Only the name changes. Where FILE holds nothing, its disk reads what the new parent holds: that is
-        meant for a parent that was moved or copied. To keep what the disk reads over another parent is a
-        rebase, which copies the differences, and which amend is not.
+        meant for a parent that was moved or copied. To keep what the disk reads over another parent, and copy
+        the differences: qedvd rebase.
         """;
 
     public override async ValueTask<int> RunAsync(VerbRun run)

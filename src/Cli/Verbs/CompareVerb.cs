@@ -71,21 +71,22 @@ internal sealed class CompareVerb : Verb
         await using VirtualDisk first = await run.Host.OpenDiskAsync(firstPath, options.First, run.Cancellation);
         await using VirtualDisk second = await run.Host.OpenDiskAsync(secondPath, options.Second, run.Cancellation);
         bool sameLength = first.LengthBytes == second.LengthBytes;
+        TextWriter output = report.IsJson || !report.IsQuiet ? run.Out : TextWriter.Null;
         long ranges = 0;
         long bytes = 0;
-        report.WriteText(output => output.Write(report.IsJson ? "[" : "Offset          Length\n"));
+        output.Write(report.IsJson ? "[" : "Offset          Length\n");
         await foreach (DiskRange range in run.Host.FindDifferencesAsync(first, second, run.Cancellation))
         {
-            string lead = ranges++ > 0 ? ",\n" : "";
+            output.Write(report.IsJson
+                ? FormattableString.Invariant($"{(ranges > 0 ? ",\n" : "")}{{ \"start\": {range.OffsetBytes}, \"length\": {range.LengthBytes}}}")
+                : FormattableString.Invariant($"0x{range.OffsetBytes,-14:x}0x{range.LengthBytes:x}\n"));
+            ranges++;
             bytes += range.LengthBytes;
-            report.WriteText(output => output.Write(report.IsJson
-                ? FormattableString.Invariant($"{lead}{{ \"start\": {range.OffsetBytes}, \"length\": {range.LengthBytes}}}")
-                : FormattableString.Invariant($"0x{range.OffsetBytes,-14:x}0x{range.LengthBytes:x}\n")));
         }
 
-        report.WriteText(output => output.Write(report.IsJson
+        output.Write(report.IsJson
             ? "]\n"
-            : FormattableString.Invariant($"{(sameLength ? "" : "Warning: Image size mismatch!\n")}{(ranges == 0 ? "Images are identical." : $"{ranges} ranges differ, {bytes} bytes in all.")}\n")));
+            : FormattableString.Invariant($"{(sameLength ? "" : "Warning: Image size mismatch!\n")}{(ranges == 0 ? "Images are identical." : $"{ranges} ranges differ, {bytes} bytes in all.")}\n"));
         return ranges > 0 || (options.RequireSameLength && !sameLength) ? ExitCode.CompareDifferent : ExitCode.Ok;
     }
 
