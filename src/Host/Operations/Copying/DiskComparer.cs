@@ -8,16 +8,19 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
 {
     private const int PieceBytes = 256 << 10;
     private const int SectorBytes = 512;
+    private const int MaxWorkers = 4;
 
     private readonly long _lengthBytes = Math.Max(first.LengthBytes, second.LengthBytes);
+    private readonly Lock _lock = new();
     private long? _difference;
+    private long _reportedBytes;
 
     private CopyPlan Plan => new(first, second, PieceBytes, writesZeros: false) { LengthBytes = _lengthBytes, CutsZeros = true };
 
     /// <summary>The offset of the first byte that differs, or null.</summary>
     public async ValueTask<long?> FindFirstAsync(CancellationToken cancellationToken)
     {
-        var workers = new CompareWorker[DiskCopier.DefaultWorkers];
+        var workers = new CompareWorker[Math.Clamp(Environment.ProcessorCount, 1, MaxWorkers)];
         try
         {
             for (int i = 0; i < workers.Length; i++)
@@ -25,7 +28,7 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
                 workers[i] = new CompareWorker(this);
             }
 
-            await PieceWorkers<CopyPiece>.RunAsync(Plan.PiecesAsync(cancellationToken), workers, cancellationToken).ConfigureAwait(false);
+            await PieceWorkers<CopyPiece>.RunAsync(Plan.PiecesAsync(cancellationToken), workers, isOrdered: false, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -142,14 +145,7 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
         {
             cancellationToken.ThrowIfCancellationRequested();
 
-            // The first one that comes here with a difference has the lowest: what others took meanwhile lies behind it.
-            if (_same < piece.LengthBytes && job._difference is null)
-            {
-                job._difference = piece.OffsetBytes + _same;
-            }
-
-            job.Report(piece.EndBytes);
-            return new ValueTask<bool>(job._difference is null);
+            return new ValueTask<bool>(job.Note(piece, _same));
         }
 
         public void Dispose()
@@ -179,5 +175,23 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
 
     private VirtualDisk Second => second;
 
-    private void Report(long offset) => progress?.Report(new OperationProgress(offset, _lengthBytes, "comparing"));
+    /// <summary>A piece was compared. Pieces before it may still be under way, so that the lowest difference counts; behind one nothing is taken any more.</summary>
+    private bool Note(in CopyPiece piece, int same)
+    {
+        lock (_lock)
+        {
+            if (same < piece.LengthBytes)
+            {
+                _difference = Math.Min(_difference ?? long.MaxValue, piece.OffsetBytes + same);
+            }
+
+            if (piece.EndBytes > _reportedBytes)
+            {
+                _reportedBytes = piece.EndBytes;
+                progress?.Report(new OperationProgress(piece.EndBytes, _lengthBytes, "comparing"));
+            }
+
+            return _difference is null;
+        }
+    }
 }

@@ -9,7 +9,7 @@ internal sealed class DiskCopier
     // Large enough that a call costs little beside its bytes, small enough that they are still in the processor's cache when they are written.
     private const int BestPieceBytes = 512 << 10;
 
-    // One at least reads while another one writes; writing is done by one at a time.
+    // One at a time writes, what is ready first; the others read.
     private const int FewestWorkers = 2;
     private const int EnoughWorkers = 4;
 
@@ -56,7 +56,7 @@ internal sealed class DiskCopier
     /// <summary>Told how many bytes have been written, after each piece.</summary>
     public Action<long>? Written { get; init; }
 
-    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, FewestWorkers, EnoughWorkers);
+    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount + 1, FewestWorkers, EnoughWorkers);
 
     public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -72,7 +72,7 @@ internal sealed class DiskCopier
             }
 
             var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros) { KeepsFree = KeepsFree };
-            await PieceWorkers<CopyPiece>.RunAsync(plan.PiecesAsync(cancellationToken), workers, cancellationToken).ConfigureAwait(false);
+            await PieceWorkers<CopyPiece>.RunAsync(plan.PiecesAsync(cancellationToken), workers, isOrdered: true, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

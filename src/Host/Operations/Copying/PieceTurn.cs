@@ -2,12 +2,12 @@ using System.Threading.Tasks.Sources;
 
 namespace QedVd.Host;
 
-/// <summary>Waits for one worker's turn; used again for every piece, so that waiting allocates nothing.</summary>
+/// <summary>Tells a worker that its piece is finished; used again for every piece, so that waiting allocates nothing.</summary>
 internal sealed class PieceTurn : IValueTaskSource
 {
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
 
-    /// <summary>Makes ready for the next piece. Nobody waits, and <see cref="Grant"/> has been called for the piece before or never will be.</summary>
+    /// <summary>Makes ready for the next piece; the worker has waited for the one before.</summary>
     public void Reset() => _core.Reset();
 
     /// <summary>Lets the one who waits, or comes to wait, go on. Once for each <see cref="Reset"/>.</summary>

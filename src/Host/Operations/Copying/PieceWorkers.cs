@@ -3,8 +3,9 @@ using System.Runtime.ExceptionServices;
 namespace QedVd.Host;
 
 /// <summary>
-/// Works on the pieces of a plan with several workers: pieces are taken in order, prepared (read, compared) side by side, and finished (written) in order,
-/// one at a time, so that what is written comes to lie in the order of the disk. The first error stops all of them.
+/// Works on the pieces of a plan with several workers: pieces are taken in order and prepared (read, compared) side by side. Finished (written) they are in
+/// order too, one at a time, when that is asked for: then what is written comes to lie in the order of the disk. Whoever finishes one goes on with those that
+/// are ready behind it, so that no piece waits for a thread to wake up. The first error stops all of them.
 /// </summary>
 /// <typeparam name="TPiece">What a plan consists of.</typeparam>
 internal sealed class PieceWorkers<TPiece> : IDisposable
@@ -12,33 +13,32 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
     private readonly SemaphoreSlim _taking = new(1, 1);
     private readonly Lock _lock = new();
     private readonly IAsyncEnumerator<TPiece> _plan;
-    private readonly IPieceWorker<TPiece>[] _workers;
-    private readonly PieceTurn[] _turns;
     private readonly CancellationToken _cancellationToken;
-    private ExceptionDispatchInfo? _failure;
+    private readonly bool _isOrdered;
+
+    // The pieces that are prepared and not finished; there are no more of them than workers.
+    private readonly (PieceTurn Turn, IPieceWorker<TPiece> Worker, TPiece Piece)?[] _ready;
+    private volatile ExceptionDispatchInfo? _failure;
+    private volatile bool _isEnded;
     private long _taken;
     private long _next;
-    private bool _isEnded;
+    private bool _isFinishing;
 
-    private PieceWorkers(IAsyncEnumerator<TPiece> plan, IPieceWorker<TPiece>[] workers, CancellationToken cancellationToken)
+    private PieceWorkers(IAsyncEnumerator<TPiece> plan, int workers, bool isOrdered, CancellationToken cancellationToken)
     {
         _plan = plan;
-        _workers = workers;
-        _turns = new PieceTurn[workers.Length];
+        _isOrdered = isOrdered;
         _cancellationToken = cancellationToken;
-        for (int i = 0; i < workers.Length; i++)
-        {
-            _turns[i] = new PieceTurn();
-        }
+        _ready = new (PieceTurn, IPieceWorker<TPiece>, TPiece)?[workers];
     }
 
     /// <summary>Runs a plan to its end, or until a worker has finished the last piece that it wants.</summary>
-    public static async ValueTask RunAsync(IAsyncEnumerable<TPiece> plan, IPieceWorker<TPiece>[] workers, CancellationToken cancellationToken)
+    public static async ValueTask RunAsync(IAsyncEnumerable<TPiece> plan, IPieceWorker<TPiece>[] workers, bool isOrdered, CancellationToken cancellationToken)
     {
         IAsyncEnumerator<TPiece> pieces = plan.GetAsyncEnumerator(cancellationToken);
         await using (pieces.ConfigureAwait(false))
         {
-            using var work = new PieceWorkers<TPiece>(pieces, workers, cancellationToken);
+            using var work = new PieceWorkers<TPiece>(pieces, workers.Length, isOrdered, cancellationToken);
             await Task.WhenAll(workers.Select(worker => Task.Run(() => work.WorkAsync(worker)))).ConfigureAwait(false);
             work._failure?.Throw();
         }
@@ -50,18 +50,32 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
     {
         try
         {
+            var turn = new PieceTurn();
             while (await TakeAsync().ConfigureAwait(false) is { HasPiece: true } taken)
             {
                 await worker.PrepareAsync(taken.Piece, _cancellationToken).ConfigureAwait(false);
-                PieceTurn turn = _turns[taken.Number % _turns.Length];
-                await turn.WaitAsync().ConfigureAwait(false);
-                if (_failure is not null)
+                if (!_isOrdered)
+                {
+                    if (!await worker.FinishAsync(taken.Piece, _cancellationToken).ConfigureAwait(false))
+                    {
+                        _isEnded = true;
+                    }
+
+                    continue;
+                }
+
+                turn.Reset();
+                if (!HandIn(turn, worker, taken.Piece, taken.Number, out bool finishes))
                 {
                     return;
                 }
 
-                bool goesOn = await worker.FinishAsync(taken.Piece, _cancellationToken).ConfigureAwait(false);
-                Pass(taken.Number, goesOn);
+                if (finishes)
+                {
+                    await FinishReadyAsync().ConfigureAwait(false);
+                }
+
+                await turn.WaitAsync().ConfigureAwait(false);
             }
         }
 #pragma warning disable CA1031 // Whatever it is: the others are stopped, and the caller gets it.
@@ -89,20 +103,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
                 return default;
             }
 
-            lock (_lock)
-            {
-                long number = _taken++;
-                PieceTurn turn = _turns[number % _turns.Length];
-
-                // The worker that had this place has passed on its turn: there are as many places as workers.
-                turn.Reset();
-                if (_next == number || _failure is not null)
-                {
-                    turn.Grant();
-                }
-
-                return (true, _plan.Current, number);
-            }
+            return (true, _plan.Current, _taken++);
         }
         finally
         {
@@ -110,15 +111,52 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         }
     }
 
-    private void Pass(long number, bool goesOn)
+    /// <summary>A piece is prepared. False when all has stopped. Its worker's turn comes when somebody has finished it: this one, when nobody else is at it.</summary>
+    private bool HandIn(PieceTurn turn, IPieceWorker<TPiece> worker, TPiece piece, long number, out bool finishes)
     {
         lock (_lock)
         {
-            _isEnded |= !goesOn;
-            _next = number + 1;
-            if (_failure is null && _next < _taken)
+            finishes = _failure is null && !_isFinishing && number == _next;
+            _isFinishing |= finishes;
+            if (_failure is null)
             {
-                _turns[_next % _turns.Length].Grant();
+                _ready[number % _ready.Length] = (turn, worker, piece);
+            }
+
+            return _failure is null;
+        }
+    }
+
+    private async ValueTask FinishReadyAsync()
+    {
+        while (true)
+        {
+            IPieceWorker<TPiece> worker;
+            TPiece piece;
+            lock (_lock)
+            {
+                if (_failure is not null || _ready[_next % _ready.Length] is not { } ready)
+                {
+                    _isFinishing = false;
+                    return;
+                }
+
+                (_, worker, piece) = ready;
+            }
+
+            bool goesOn = await worker.FinishAsync(piece, _cancellationToken).ConfigureAwait(false);
+            lock (_lock)
+            {
+                if (!goesOn)
+                {
+                    _isEnded = true;
+                }
+
+                // After a failure everybody has been sent home.
+                if (_failure is null)
+                {
+                    Release(_next++);
+                }
             }
         }
     }
@@ -133,12 +171,17 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
             }
 
             _failure = ExceptionDispatchInfo.Capture(exception);
-
-            // The turn of the next one has been granted already, or was the failed one's.
-            for (long number = _next + 1; number < _taken; number++)
+            for (int i = 0; i < _ready.Length; i++)
             {
-                _turns[number % _turns.Length].Grant();
+                Release(i);
             }
         }
+    }
+
+    private void Release(long number)
+    {
+        ref (PieceTurn Turn, IPieceWorker<TPiece> Worker, TPiece Piece)? place = ref _ready[number % _ready.Length];
+        place?.Turn.Grant();
+        place = null;
     }
 }
