@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using QedVd.Host.Tests.Rearranging;
+using QedVd.TestKit;
 
 namespace QedVd.Host.Tests.Storage;
 
@@ -12,6 +14,7 @@ internal static class StorageHelper
 {
     private const string ActionName = "QEDVD_STORAGE_ACTION";
     private const string FileName = "QEDVD_STORAGE_FILE";
+    private const int MostPagesAtATime = 8;
 
     private static string Program => Path.Combine(AppContext.BaseDirectory, "QedVd.Host.Tests");
 
@@ -94,6 +97,12 @@ internal static class StorageHelper
                 break;
             case "fill":
                 Fill(file);
+                break;
+            case "full-chain":
+            case "full-chain-all":
+                Task<List<string>> full = FullVolume.RunAsync(file, (int)LongRun.Seed(), action == "full-chain" ? MostPagesAtATime : 1);
+                SyncIo.Block(full);
+                Console.WriteLine(string.Join('\n', SyncIo.Complete(new ValueTask<List<string>>(full))));
                 break;
             case "pending":
             case "pending-portable":
