@@ -15,7 +15,7 @@ public sealed partial class ChainHistory
         await OnDiskAsync(
             disk => disk.FlattenAsync(new FlattenOptions { SkipSpaceCheck = _random.Next(2) == 0 }),
             () => _bench.Host.FlattenAsync(_chain.Top.Path, open: Open()),
-            () => DropBeneath(1)).ConfigureAwait(false);
+            _ => _chain.Drop(_chain.Levels.Skip(1))).ConfigureAwait(false);
     }
 
     private async Task RebaseAsync()
@@ -33,9 +33,10 @@ public sealed partial class ChainHistory
         await OnDiskAsync(
             disk => disk.RebaseAsync(parent, options),
             () => _bench.Host.RebaseAsync(_chain.Top.Path, parent, options, Open()),
-            () =>
+            _ =>
             {
-                DropBeneath(1, beneath);
+                _chain.Drop(_chain.Levels.Skip(1).Except(beneath));
+                _chain.Levels.RemoveRange(1, _chain.Levels.Count - 1);
                 _chain.Levels.AddRange(beneath);
             }).ConfigureAwait(false);
     }
@@ -58,7 +59,36 @@ public sealed partial class ChainHistory
                 return result;
             },
             () => _bench.Host.CommitAsync(_chain.Top.Path, options, Open()),
-            () => _chain.Commit(depth)).ConfigureAwait(false);
+            result =>
+            {
+                Assert.Equal(_chain.Levels.Skip(1).Take(depth - 1).Select(level => level.Path), result.SupersededPaths);
+                _chain.Commit(depth);
+            }).ConfigureAwait(false);
+    }
+
+    private async Task MergeAsync()
+    {
+        if (_chain.Levels.Count == 1)
+        {
+            return;
+        }
+
+        int from = _random.Next(_chain.Levels.Count - 1);
+        int to = _random.Next(from + 1, _chain.Levels.Count);
+        var options = new MergeOptions { FromDepth = from, ToDepth = to, Direction = (MergeDirection)_random.Next(3), KeepFiles = _random.Next(3) == 0, SkipSpaceCheck = _random.Next(2) == 0 };
+        Detail($"{_chain.Levels[from].Name} to {_chain.Levels[to].Name} {options.Direction}{(options.KeepFiles ? ", keeping the files" : "")}");
+        await OnDiskAsync(
+            disk => disk.MergeAsync(options),
+            () => _bench.Host.MergeAsync(_chain.Top.Path, options, Open()),
+            result =>
+            {
+                bool isDown = result.Direction == MergeDirection.Down;
+                string[] merged = [.. _chain.Levels.Skip(from).Take(to - from + 1).Select(level => level.Path)];
+                Assert.Equal(merged[isDown ? ^1 : 0], result.SurvivorPath);
+                Assert.Equal(merged.Except([result.SurvivorPath]).Order(), result.RemovedPaths.Order());
+                Assert.All(result.RemovedPaths, path => Assert.Equal(options.KeepFiles, File.Exists(path)));
+                _chain.Merge(from, to, isDown);
+            }).ConfigureAwait(false);
     }
 
     /// <summary>Nobody writes meanwhile: of what was committed, nothing is left in the top.</summary>
@@ -86,14 +116,14 @@ public sealed partial class ChainHistory
     }
 
     /// <summary>The operation on a disk that guests have written to and go on with, or on closed files; and then on what must be read.</summary>
-    private async Task OnDiskAsync<T>(Func<VirtualDisk, ValueTask<T>> onDisk, Func<ValueTask<T>> onFiles, Action apply)
+    private async Task OnDiskAsync<T>(Func<VirtualDisk, ValueTask<T>> onDisk, Func<ValueTask<T>> onFiles, Action<T> apply)
     {
         if (_random.Next(2) == 0)
         {
             Detail("open");
             using VirtualDisk disk = await OpenAsync().ConfigureAwait(false);
-            await onDisk(disk).ConfigureAwait(false);
-            apply();
+            apply(await onDisk(disk).ConfigureAwait(false));
+            _chain.DeleteDropped();
             await CloseAsync(disk).ConfigureAwait(false);
             return;
         }
@@ -104,15 +134,8 @@ public sealed partial class ChainHistory
             await disk.CloseAsync().ConfigureAwait(false);
         }
 
-        await onFiles().ConfigureAwait(false);
-        apply();
-    }
-
-    /// <summary>The levels from a depth on are no part of the chain any more: their files still read as they did, and are deleted.</summary>
-    private void DropBeneath(int depth, IReadOnlyList<ChainLevel>? kept = null)
-    {
-        _chain.Drop(_chain.Levels.Skip(depth).Except(kept ?? []));
-        _chain.Levels.RemoveRange(depth, _chain.Levels.Count - depth);
+        apply(await onFiles().ConfigureAwait(false));
+        _chain.DeleteDropped();
     }
 
     private DiskOpenOptions Open() => _chain.Options with { Format = _chain.Top.Format };

@@ -31,6 +31,7 @@ public sealed partial class ChainHistory
             ["convert"] = ConvertAsync,
             ["commit"] = CommitAsync,
             ["flatten"] = FlattenAsync,
+            ["merge"] = MergeAsync,
             ["rebase"] = RebaseAsync,
         };
     }

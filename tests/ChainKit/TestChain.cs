@@ -21,9 +21,10 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
     /// <summary>The chain with a new image on top that reads the same.</summary>
     public void PutOnTop(string path, string format = "qed") => Levels.Insert(0, new ChainLevel { Path = path, Format = format, View = View.Clone() });
 
-    /// <summary>
-    /// What the top reads is in a level beneath, which is as long at least; the levels between are of no use any more, and their files are deleted.
-    /// </summary>
+    /// <summary>Files that were part of the chain once, and are of no use any more.</summary>
+    public List<string> Dropped { get; } = [];
+
+    /// <summary>What the top reads is in a level beneath, which is as long at least; the levels between are of no use any more.</summary>
     public void Commit(int depth)
     {
         ChainLevel target = Levels[depth];
@@ -40,14 +41,30 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
         Drop(Levels.Skip(1).Take(depth - 1));
     }
 
-    /// <summary>These are no part of the chain any more, and their files are deleted.</summary>
+    /// <summary>One level is left of these, the highest or the lowest, and reads as the highest did.</summary>
+    public void Merge(int from, int to, bool isDown)
+    {
+        ChainLevel survivor = Levels[isDown ? to : from];
+        survivor.View = Levels[from].View;
+        survivor.IsViewKnown = Levels[from].IsViewKnown;
+        Drop(Levels.Skip(from).Take(to - from + 1).Where(level => level != survivor));
+    }
+
+    /// <summary>These are no part of the chain any more.</summary>
     public void Drop(IEnumerable<ChainLevel> levels)
     {
         foreach (ChainLevel level in levels.ToArray())
         {
-            File.Delete(level.Path);
+            Dropped.Add(level.Path);
             Levels.Remove(level);
         }
+    }
+
+    /// <summary>Deletes the files of what was dropped.</summary>
+    public void DeleteDropped()
+    {
+        Dropped.ForEach(File.Delete);
+        Dropped.Clear();
     }
 
     /// <summary>The guest works, on the disk and here.</summary>

@@ -5,8 +5,8 @@ namespace QedVd.Cli.Tests.Killing;
 /// <summary>A command that changes a chain of images, 3.qed over 2.qed over 1.qed over 0.</summary>
 internal sealed record CommandCase
 {
-    /// <summary>The verb and what follows; file names are relative to the chain's folder.</summary>
-    public required string[] Arguments { get; init; }
+    /// <summary>The verb and what follows, for a chain; file names are relative to its folder.</summary>
+    public required Func<TestChain, string[]> Arguments { get; init; }
 
     /// <summary>What the levels read as afterwards.</summary>
     public required Action<TestChain> Apply { get; init; }
@@ -14,13 +14,26 @@ internal sealed record CommandCase
     /// <summary>Whether the disk has another size afterwards.</summary>
     public bool ChangesSize { get; init; }
 
+    /// <summary>False where a command that has come to its end would do something else when it is run again.</summary>
+    public bool IsRepeatable { get; init; } = true;
+
     public static IReadOnlyDictionary<string, CommandCase> All { get; } = new Dictionary<string, CommandCase>
     {
-        ["compact"] = new() { Arguments = ["compact", "-q", "3.qed"], Apply = _ => { } },
-        ["convert"] = new() { Arguments = ["convert", "-q", "--overwrite", "-O", "qed", "3.qed", "copy.qed"], Apply = _ => { } },
-        ["grow"] = new() { Arguments = ["resize", "-q", "3.qed", "2M"], Apply = chain => Resize(chain, 2 << 20), ChangesSize = true },
-        ["shrink"] = new() { Arguments = ["resize", "-q", "--shrink", "3.qed", "100k"], Apply = chain => Resize(chain, 100 << 10), ChangesSize = true },
-        ["snapshot"] = new() { Arguments = ["snapshot", "-q", "3.qed", "new.qed"], Apply = chain => chain.PutOnTop(Path.Combine(Path.GetDirectoryName(chain.Top.Path)!, "new.qed")) },
+        ["commit"] = new() { Arguments = _ => ["commit", "-q", "3.qed"], Apply = chain => chain.Commit(1) },
+        ["commit-base"] = new() { Arguments = chain => ["commit", "-q", "-b", chain.Levels[3].Name, "3.qed"], Apply = chain => chain.Commit(3) },
+        ["commit-keep"] = new() { Arguments = _ => ["commit", "-q", "-d", "-b", "1.qed", "3.qed"], Apply = chain => chain.Commit(2) },
+        ["rebase"] = new()
+        {
+            Arguments = chain => ["rebase", "-q", "-b", chain.Levels[3].Name, "-F", chain.Levels[3].Format, "3.qed"],
+            Apply = chain => chain.Drop(chain.Levels.Skip(1).Take(2)),
+        },
+        ["rebase-none"] = new() { Arguments = _ => ["rebase", "-q", "-b", "", "3.qed"], Apply = chain => chain.Drop(chain.Levels.Skip(1)) },
+        ["flatten"] = new() { Arguments = _ => ["flatten", "-q", "3.qed"], Apply = chain => chain.Drop(chain.Levels.Skip(1)) },
+        ["compact"] = new() { Arguments = _ => ["compact", "-q", "3.qed"], Apply = _ => { } },
+        ["convert"] = new() { Arguments = _ => ["convert", "-q", "--overwrite", "-O", "qed", "3.qed", "copy.qed"], Apply = _ => { } },
+        ["grow"] = new() { Arguments = _ => ["resize", "-q", "3.qed", "2M"], Apply = chain => Resize(chain, 2 << 20), ChangesSize = true },
+        ["shrink"] = new() { Arguments = _ => ["resize", "-q", "--shrink", "3.qed", "100k"], Apply = chain => Resize(chain, 100 << 10), ChangesSize = true },
+        ["snapshot"] = new() { Arguments = _ => ["snapshot", "-q", "3.qed", "new.qed"], Apply = chain => chain.PutOnTop(Path.Combine(Path.GetDirectoryName(chain.Top.Path)!, "new.qed")), IsRepeatable = false },
     };
 
     private static void Resize(TestChain chain, long sizeBytes) => chain.Top.View = chain.View.CloneAs(sizeBytes);

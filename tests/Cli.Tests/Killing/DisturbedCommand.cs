@@ -60,7 +60,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         }
 
         await ShouldReadAsBeforeAsync(chain, what);
-        bool wasDone = !struck || await IsDoneAsync(chain);
+        bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(chain));
         if (!wasDone)
         {
             ToolRun again = await RunAsync(chain, [], traced: false);
@@ -140,7 +140,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     {
         // Of the runtime itself as little as can be: its code is in no file of memory, it opens no door to debuggers. One thread of the pool, because
         // strace counts for each thread.
-        string[] line = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1", .. traced ? [_strace, "-f", "--seccomp-bpf", "-qq", .. strace] : Array.Empty<string>(), Checkout.CommandLine, .. @case.Arguments];
+        string[] line = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1", .. traced ? [_strace, "-f", "--seccomp-bpf", "-qq", .. strace] : Array.Empty<string>(), Checkout.CommandLine, .. @case.Arguments(pristine)];
         return ToolRun.RunAsync(Peers.Require("env"), line, FolderOf(chain));
     }
 

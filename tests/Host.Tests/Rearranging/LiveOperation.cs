@@ -25,6 +25,7 @@ internal sealed class LiveOperation
         "resize" => Resize(chain, disk, random),
         "flatten" => Flatten(chain, disk, random),
         "commit" => Commit(chain, disk, random),
+        "merge" => Merge(chain, disk, random),
         "rebase" => Rebase(chain, disk, random),
         _ => throw new ArgumentException($"No operation is called '{name}'.", nameof(name)),
     };
@@ -41,6 +42,7 @@ internal sealed class LiveOperation
         if (IsDone)
         {
             _settle();
+            _chain.DeleteDropped();
         }
 
         _chain.Top.View = now.CloneAs(_chain.View.LengthBytes);
@@ -82,6 +84,16 @@ internal sealed class LiveOperation
             chain.Commit(depth);
             chain.Levels[1].IsViewKnown = false;
         });
+    }
+
+    private static LiveOperation Merge(TestChain chain, VirtualDisk disk, Random random)
+    {
+        int from = random.Next(2) == 0 ? 0 : random.Next(chain.Levels.Count - 1);
+        int to = random.Next(from + 1, chain.Levels.Count);
+        var options = new MergeOptions { FromDepth = from, ToDepth = to, Direction = (MergeDirection)random.Next(3), KeepFiles = random.Next(4) == 0, MaxBytesPerSecond = DrawRate(random) };
+        MergeResult? result = null;
+        return new LiveOperation(
+            chain, $"{options}", async token => result = await disk.MergeAsync(options, cancellationToken: token), () => chain.Merge(from, to, result!.Direction == MergeDirection.Down));
     }
 
     private static long DrawRate(Random random) => random.Next(3) == 0 ? 1L << random.Next(20, 24) : 0;

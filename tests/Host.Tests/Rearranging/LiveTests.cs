@@ -28,6 +28,7 @@ public sealed class LiveTests : IDisposable
     [InlineData("flatten")]
     [InlineData("rebase")]
     [InlineData("commit")]
+    [InlineData("merge")]
     public async Task Operation_UnderLoad_CancelledAnywhere_LosesNothing_AndRunsAgain(string operation)
     {
         long seed = LongRun.Seed();

@@ -59,6 +59,42 @@ public sealed class ScenarioTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task ThirtyRoundsOfRandomSegments_OverUpToFiveOverlays_WithMergesOfRandomRanges_BothWays()
+    {
+        const int Rounds = 30;
+        const int MostOverlays = 5;
+        TestChain chain = await _bench.MakeAsync(ChainPlan.Draw(_random, new ChainPlanOptions { MostLevels = 1, MostClusterBytes = 65536 }));
+        int[] merges = new int[3];
+        for (int round = 0; round < Rounds; round++)
+        {
+            string what = $"seed {_seed}, round {round}";
+            using VirtualDisk disk = chain.Open();
+            await chain.WriteAsync(disk, _random, _random.Next(1, 12));
+            if (chain.Levels.Count <= MostOverlays && (chain.Levels.Count < 3 || _random.Next(3) > 0))
+            {
+                string path = _bench[$"round{round}.qed"];
+                await disk.SnapshotAsync(path);
+                chain.PutOnTop(path);
+            }
+            else
+            {
+                int from = _random.Next(chain.Levels.Count - 1);
+                int to = _random.Next(from + 1, chain.Levels.Count);
+                MergeResult result = await disk.MergeAsync(new MergeOptions { FromDepth = from, ToDepth = to, Direction = (MergeDirection)(1 + (round % 2)) });
+                merges[(int)result.Direction]++;
+                chain.Merge(from, to, result.Direction == MergeDirection.Down);
+            }
+
+            await chain.ShouldBeReadFromAsync(disk, what);
+            await chain.WriteAsync(disk, _random, _random.Next(1, 12));
+            await disk.CloseAsync();
+            await chain.ShouldHoldAsync(what, files: true);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{merges[(int)MergeDirection.Down]} merges down, {merges[(int)MergeDirection.Up]} up");
+    }
+
     [Theory]
     [InlineData(65536, 4)]
     [InlineData(4096, 16)]

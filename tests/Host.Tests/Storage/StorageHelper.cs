@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using QedVd.Host.Tests.Rearranging;
+using QedVd.ChainKit;
 using QedVd.TestKit;
 
 namespace QedVd.Host.Tests.Storage;

@@ -1,13 +1,12 @@
 using System.Globalization;
-using QedVd.ChainKit;
 
-namespace QedVd.Host.Tests.Rearranging;
+namespace QedVd.ChainKit;
 
 /// <summary>
 /// Operations on a small volume of which everything but a little is taken, a little more each time, until they come to their end: each time there is one
 /// clear error, the guest reads what it read, and with room the operation completes. Runs in a process that has such a volume to itself.
 /// </summary>
-internal sealed class FullVolume
+public sealed class FullVolume
 {
     private const int Page = 4096;
     private const int MostSteps = 2000;
@@ -33,13 +32,13 @@ internal sealed class FullVolume
         using var bench = new ChainBench();
         var random = new Random(seed);
         var options = new ChainPlanOptions { LeastLevels = 4, MostLevels = 4, MostBytes = 250 << 10, MostClusterBytes = 16384, ForQemu = true };
-        TestChain pristine = await bench.MakeAsync(ChainPlan.Draw(random, options), bench.NewFolder("pristine"));
-        TestChain other = await bench.MakeAsync(ChainPlan.Draw(random, options with { LeastLevels = 2, MostLevels = 2, NamePrefix = "other" }), bench.NewFolder("other"));
+        TestChain pristine = await bench.MakeAsync(ChainPlan.Draw(random, options), bench.NewFolder("pristine")).ConfigureAwait(false);
+        TestChain other = await bench.MakeAsync(ChainPlan.Draw(random, options with { LeastLevels = 2, MostLevels = 2, NamePrefix = "other" }), bench.NewFolder("other")).ConfigureAwait(false);
         var full = new FullVolume(bench, volume, seed, pristine, other);
         List<string> lines = [];
-        foreach (string operation in (string[])["commit", "commit to the base", "flatten", "rebase to another", "rebase to a lower one", "convert", "snapshot", "grow"])
+        foreach (string operation in (string[])["commit", "commit to the base", "flatten", "rebase to another", "rebase to a lower one", "merge down", "merge up", "merge in between", "convert", "snapshot", "grow"])
         {
-            lines.Add(await full.RunAsync(operation, mostPagesAtATime));
+            lines.Add(await full.RunAsync(operation, mostPagesAtATime).ConfigureAwait(false));
         }
 
         return lines;
@@ -56,11 +55,11 @@ internal sealed class FullVolume
             TestChain other = _other.CopyTo(Path.Combine(_volume, "chain"));
             (Func<bool, ValueTask> run, Action apply) = Operation(operation, chain, other);
             Fill(pages);
-            string? error = await TryAsync(() => run(true), what);
+            string? error = await TryAsync(() => run(true), what).ConfigureAwait(false);
             if (error is null)
             {
                 apply();
-                await chain.ShouldHoldAsync(what);
+                await chain.ShouldHoldAsync(what).ConfigureAwait(false);
                 File.Delete(_filler);
                 return string.Create(CultureInfo.InvariantCulture, $"{operation}: {failures} times out of space, done with {pages} pages");
             }
@@ -68,19 +67,19 @@ internal sealed class FullVolume
             failures++;
             using (VirtualDisk disk = chain.Open(readOnly: true))
             {
-                await chain.ShouldBeReadFromAsync(disk, $"{what}: {error}");
+                await chain.ShouldBeReadFromAsync(disk, $"{what}: {error}").ConfigureAwait(false);
             }
 
             foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
             {
-                CheckReport report = await _bench.Host.CheckAsync(level.Path);
+                CheckReport report = await _bench.Host.CheckAsync(level.Path).ConfigureAwait(false);
                 Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors");
             }
 
             File.Delete(_filler);
-            await run(false);
+            await run(false).ConfigureAwait(false);
             apply();
-            await chain.ShouldHoldAsync($"{what}: with room", files: false);
+            await chain.ShouldHoldAsync($"{what}: with room", files: false).ConfigureAwait(false);
         }
     }
 
@@ -91,14 +90,14 @@ internal sealed class FullVolume
         switch (name)
         {
             case "commit":
-                return (async skip => await host.CommitAsync(top, new CommitOptions { SkipSpaceCheck = skip }), () => chain.Commit(1));
+                return (async skip => await host.CommitAsync(top, new CommitOptions { SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Commit(1));
             case "commit to the base":
-                return (async skip => await host.CommitAsync(top, new CommitOptions { TargetDepth = 3, SkipSpaceCheck = skip }), () => chain.Commit(3));
+                return (async skip => await host.CommitAsync(top, new CommitOptions { TargetDepth = 3, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Commit(3));
             case "flatten":
-                return (async skip => await host.FlattenAsync(top, new FlattenOptions { SkipSpaceCheck = skip }), () => chain.Drop(chain.Levels.Skip(1)));
+                return (async skip => await host.FlattenAsync(top, new FlattenOptions { SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Drop(chain.Levels.Skip(1)));
             case "rebase to another":
                 return (
-                    async skip => await host.RebaseAsync(top, other.Top.Path, new RebaseOptions { ParentFormat = other.Top.Format, SkipSpaceCheck = skip }),
+                    async skip => await host.RebaseAsync(top, other.Top.Path, new RebaseOptions { ParentFormat = other.Top.Format, SkipSpaceCheck = skip }).ConfigureAwait(false),
                     () =>
                     {
                         chain.Drop(chain.Levels.Skip(1));
@@ -106,11 +105,17 @@ internal sealed class FullVolume
                     });
             case "rebase to a lower one":
                 return (
-                    async skip => await host.RebaseAsync(top, chain.Levels[3].Path, new RebaseOptions { ParentFormat = chain.Levels[3].Format, SkipSpaceCheck = skip }),
+                    async skip => await host.RebaseAsync(top, chain.Levels[3].Path, new RebaseOptions { ParentFormat = chain.Levels[3].Format, SkipSpaceCheck = skip }).ConfigureAwait(false),
                     () => chain.Drop(chain.Levels.Skip(1).Take(2)));
+            case "merge down":
+                return (async skip => await host.MergeAsync(top, new MergeOptions { ToDepth = 2, Direction = MergeDirection.Down, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(0, 2, isDown: true));
+            case "merge up":
+                return (async skip => await host.MergeAsync(top, new MergeOptions { ToDepth = 3, Direction = MergeDirection.Up, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(0, 3, isDown: false));
+            case "merge in between":
+                return (async skip => await host.MergeAsync(top, new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(1, 2, isDown: true));
             case "convert":
                 string target = Path.Combine(_volume, "chain", "copy.qed");
-                return (async _ => await host.ConvertAsync(top, target, new ConvertOptions { TargetFormat = "qed" }), () =>
+                return (async _ => await host.ConvertAsync(top, target, new ConvertOptions { TargetFormat = "qed" }).ConfigureAwait(false), () =>
                 {
                     chain.Drop(chain.Levels.Skip(1));
                     chain.Top.Path = target;
@@ -121,12 +126,12 @@ internal sealed class FullVolume
                     async _ =>
                     {
                         using VirtualDisk disk = chain.Open();
-                        await disk.SnapshotAsync(overlay);
-                        await disk.CloseAsync();
+                        await disk.SnapshotAsync(overlay).ConfigureAwait(false);
+                        await disk.CloseAsync().ConfigureAwait(false);
                     },
                     () => chain.PutOnTop(overlay));
             default:
-                return (async _ => await host.ResizeAsync(top, 1 << 20), () => chain.Top.View = chain.View.CloneAs(1 << 20));
+                return (async _ => await host.ResizeAsync(top, 1 << 20).ConfigureAwait(false), () => chain.Top.View = chain.View.CloneAs(1 << 20));
         }
     }
 
@@ -134,7 +139,7 @@ internal sealed class FullVolume
     {
         try
         {
-            await action();
+            await action().ConfigureAwait(false);
             return null;
         }
         catch (ImageException exception)
