@@ -98,6 +98,18 @@ public sealed class GuestBytes
         }
     }
 
+    /// <summary>All of another one, which is not longer, over the beginning of this.</summary>
+    public void Overwrite(GuestBytes other)
+    {
+        Zero(0, other.LengthBytes);
+        byte[] buffer = new byte[PageBytes];
+        foreach ((long offset, int length) in other.Pages)
+        {
+            other.Read(offset, buffer.AsSpan(0, length));
+            Write(offset, buffer.AsSpan(0, length));
+        }
+    }
+
     /// <summary>All of it; for small ones.</summary>
     public byte[] ToArray()
     {

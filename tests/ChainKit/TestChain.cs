@@ -29,14 +29,7 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
     {
         ChainLevel target = Levels[depth];
         GuestBytes view = target.View.CloneAs(Math.Max(target.View.LengthBytes, View.LengthBytes));
-        view.Zero(0, View.LengthBytes);
-        byte[] buffer = new byte[4096];
-        foreach ((long offset, int length) in View.Pages)
-        {
-            View.Read(offset, buffer.AsSpan(0, length));
-            view.Write(offset, buffer.AsSpan(0, length));
-        }
-
+        view.Overwrite(View);
         target.View = view;
         Drop(Levels.Skip(1).Take(depth - 1));
     }

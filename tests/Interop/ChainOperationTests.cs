@@ -76,7 +76,7 @@ public sealed class ChainOperationTests : IDisposable
                 File.Copy(level.Path, Path.Combine(Path.GetDirectoryName(theirs.Top.Path)!, level.Name));
             }
 
-            await new SideBySide(_bench, _qemu, ours, theirs, other, random, what).RunAsync(operation);
+            await new SideBySide(_bench, _qemu, ours, theirs, plan, other, random, what).RunAsync(operation);
         }
     }
 

@@ -4,7 +4,7 @@ using QedVd.Host;
 namespace QedVd.Interop.Tests;
 
 /// <summary>One operation on two copies of a chain: ours, and QEMU's.</summary>
-internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ours, TestChain theirs, IReadOnlyList<ChainLevel> other, Random random, string what)
+internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ours, TestChain theirs, ChainPlan plan, IReadOnlyList<ChainLevel> other, Random random, string what)
 {
     public async Task RunAsync(string operation)
     {
@@ -34,13 +34,22 @@ internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ou
         await qemu.ShouldAgreeAsync(ours, $"{what}: ours");
     }
 
-    /// <summary>QEMU leaves its top filled, and over the parent that it had.</summary>
+    /// <summary>
+    /// QEMU leaves its top filled, and over the parent that it had. It cannot grow an image over a longer one; and where it writes a part of a cluster that is zero in
+    /// the target, the bytes beneath the target come back.
+    /// </summary>
     private async Task CommitAsync(int depth)
     {
         ChainLevel target = theirs.Levels[depth];
-        await qemu.ImgAsync("commit", "-q", "-f", "qed", "-b", target.Name, theirs.Top.Path);
+        bool isDone = await qemu.TryImgAsync("commit", "-q", "-f", "qed", "-b", target.Name, theirs.Top.Path);
+        bool mayResurrect = depth < theirs.Levels.Count - 1 && plan.Levels[^(depth + 1)].Changes.Any(change => change.Kind is GuestChangeKind.Zero or GuestChangeKind.ZeroUnmap);
         await bench.Host.CommitAsync(ours.Top.Path, new CommitOptions { TargetDepth = depth });
         ours.Commit(depth);
+
+        if (!isDone || mayResurrect)
+        {
+            return;
+        }
 
         GuestBytes committed = ours.Levels[1].View;
         await qemu.ShouldReadAsync(target.Path, target.Format, committed, $"{what}: theirs");

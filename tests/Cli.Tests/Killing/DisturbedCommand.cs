@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using QedVd.ChainKit;
 using QedVd.Host;
@@ -17,12 +19,18 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         "?pwrite64,?pwritev,?pwritev2,?fdatasync,?fsync,?sync_file_range,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?ftruncate,?fallocate,?copy_file_range";
 
     private const int Killed = 137;
+    private const int SigKill = 9;
+    private const int HeldMicroseconds = 4000;
+
+    // Of the runtime itself as little as can be: its code is in no file of memory, and it opens no door to debuggers. One thread of the pool, because strace
+    // counts for each thread where it lets calls fail.
+    private static readonly string[] s_quiet = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1"];
 
     private readonly string _strace = Peers.Require("strace");
     private string[] _filesAfter = [];
 
-    /// <summary>Runs the command undisturbed, looks at what it leaves, and returns how often each call was made by the thread that made it most.</summary>
-    public async Task<IReadOnlyList<(string Call, int Count)>> MeasureAsync()
+    /// <summary>Runs the command undisturbed, looks at what it leaves, and returns its calls in the order in which they ended.</summary>
+    public async Task<IReadOnlyList<string>> MeasureAsync()
     {
         TestChain chain = pristine.CopyTo(bench.NewFolder("undisturbed"));
         string log = bench["calls"];
@@ -31,34 +39,41 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         @case.Apply(chain);
         await chain.ShouldHoldAsync($"{name}: undisturbed");
         _filesAfter = FilesOf(chain);
-        var counts = new Dictionary<(string Thread, string Call), int>();
-        foreach (Match match in (await File.ReadAllLinesAsync(log)).Select(line => CallLine().Match(line)).Where(match => match.Success))
-        {
-            (string, string) key = (match.Groups["thread"].Value, match.Groups["call"].Value);
-            counts[key] = counts.GetValueOrDefault(key) + 1;
-        }
-
-        return [.. counts.GroupBy(pair => pair.Key.Call).Select(group => (group.Key, group.Max(pair => pair.Value))).OrderBy(pair => pair.Key, StringComparer.Ordinal)];
+        return [.. (await File.ReadAllLinesAsync(log)).Where(IsEndOfCall).Select(line => CallName().Match(line).Groups["call"].Value)];
     }
 
-    /// <summary>Disturbs the command once. False when it ended before the call came.</summary>
-    public async Task<bool> DisturbAsync(string call, int nth, Disturbance disturbance)
+    /// <summary>Kills the command once so many of its calls are done, and hardly any more.</summary>
+    public async Task KillAsync(int calls)
     {
-        string what = $"{name}: {disturbance} at {call} {nth.ToString(CultureInfo.InvariantCulture)}";
+        string what = $"{name}: killed after {calls.ToString(CultureInfo.InvariantCulture)} calls";
         TestChain chain = pristine.CopyTo(bench.NewFolder("disturbed"));
-        string injected = disturbance switch { Disturbance.Kill => "signal=KILL", Disturbance.DeviceError => "error=EIO", _ => "error=ENOSPC" };
-        ToolRun run = await RunAsync(chain, ["-o", "/dev/null", "-e", $"trace={call}", "-e", $"inject={call}:{injected}:when={nth}"], traced: true);
+        bool struck = await RunUntilAsync(chain, calls);
+        await CompleteAsync(chain, struck, what);
+    }
+
+    /// <summary>
+    /// Lets a call fail for the command, the N-th that one of its threads makes. False when it ended well all the same: no thread made so many, or the call
+    /// was one that need not succeed.
+    /// </summary>
+    public async Task<bool> FailAsync(string call, int nth, string error)
+    {
+        string what = $"{name}: {error} at {call} {nth.ToString(CultureInfo.InvariantCulture)}";
+        TestChain chain = pristine.CopyTo(bench.NewFolder("disturbed"));
+        ToolRun run = await RunAsync(chain, ["-o", "/dev/null", "-e", $"trace={call}", "-e", $"inject={call}:error={error}:when={nth}"], traced: true);
         bool struck = run.ExitCode != 0;
-        if (disturbance == Disturbance.Kill)
-        {
-            Assert.True(run.ExitCode is 0 or Killed, $"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
-        }
-        else if (struck)
+        if (struck)
         {
             Assert.True(run.ExitCode == 1, $"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
             Assert.True(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 1, $"{what}: should say one line, and said\n{run.Error}");
         }
 
+        await CompleteAsync(chain, struck, what);
+        return struck;
+    }
+
+    /// <summary>Looks at what was left, and runs the command again, undisturbed.</summary>
+    private async Task CompleteAsync(TestChain chain, bool struck, string what)
+    {
         await ShouldReadAsBeforeAsync(chain, what);
         bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(chain));
         if (!wasDone)
@@ -72,7 +87,6 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         await chain.ShouldHoldAsync($"{what}, {(wasDone ? "and it had come to its end" : "and run again")}");
         string[] files = FilesOf(chain);
         Assert.True(files.SequenceEqual(_filesAfter), $"{what}: leaves {string.Join(", ", files)} instead of {string.Join(", ", _filesAfter)}");
-        return struck;
     }
 
     /// <summary>The disk under its old name reads as it did; where that is gone, the one that the command leaves does. No image has errors; leaks are fine.</summary>
@@ -136,18 +150,51 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         return after;
     }
 
-    private Task<ToolRun> RunAsync(TestChain chain, string[] strace, bool traced)
+    /// <summary>
+    /// Runs the command until so many of its calls have ended, counted over all threads, and kills it then: after each call strace holds the thread up, so that
+    /// the signal comes before the next. False when it came to its end.
+    /// </summary>
+    private async Task<bool> RunUntilAsync(TestChain chain, int calls)
     {
-        // Of the runtime itself as little as can be: its code is in no file of memory, it opens no door to debuggers. One thread of the pool, because
-        // strace counts for each thread.
-        string[] line = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1", .. traced ? [_strace, "-f", "--seccomp-bpf", "-qq", .. strace] : Array.Empty<string>(), Checkout.CommandLine, .. @case.Arguments(pristine)];
-        return ToolRun.RunAsync(Peers.Require("env"), line, FolderOf(chain));
+        string[] line = Line(["-e", $"trace={Calls}", "-e", $"inject={Calls}:delay_exit={HeldMicroseconds}"]);
+        var start = new ProcessStartInfo(Peers.Require("env"), line) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = FolderOf(chain) };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        int seen = 0;
+        while (await process.StandardError.ReadLineAsync() is { } said)
+        {
+            if (IsEndOfCall(said) && ++seen == calls)
+            {
+                // strace writes the number of the thread in front, once there is more than one.
+                Match thread = Thread().Match(said);
+                _ = kill(int.Parse(thread.Groups["thread"].Value, CultureInfo.InvariantCulture), SigKill);
+            }
+        }
+
+        await process.WaitForExitAsync();
+        await output;
+        Assert.True(process.ExitCode is 0 or Killed, $"{name}: ended with {process.ExitCode}");
+        return process.ExitCode == Killed;
     }
+
+    private Task<ToolRun> RunAsync(TestChain chain, string[] strace, bool traced) =>
+        ToolRun.RunAsync(Peers.Require("env"), traced ? Line(strace) : [.. s_quiet, Checkout.CommandLine, .. @case.Arguments(pristine)], FolderOf(chain));
+
+    private string[] Line(string[] strace) =>
+        [.. s_quiet, _strace, "-f", "--seccomp-bpf", "-qq", .. strace, Checkout.CommandLine, .. @case.Arguments(pristine)];
+
+    private static bool IsEndOfCall(string line) => CallName().IsMatch(line) && !line.EndsWith("<unfinished ...>", StringComparison.Ordinal);
 
     private static string FolderOf(TestChain chain) => Path.GetDirectoryName(chain.Top.Path)!;
 
     private string[] FilesOf(TestChain chain) => [.. Directory.GetFiles(FolderOf(chain), "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true }).Select(path => Path.GetRelativePath(FolderOf(chain), path)).Order(StringComparer.Ordinal)];
 
-    [GeneratedRegex(@"^(?<thread>\d+) +(?<call>\w+)\(")]
-    private static partial Regex CallLine();
+    [GeneratedRegex(@"^(\[pid +)?(?<thread>\d+)\]? +(<\.\.\. )?(?<call>\w+)(\(| resumed)")]
+    private static partial Regex CallName();
+
+    [GeneratedRegex(@"(?<thread>\d+)")]
+    private static partial Regex Thread();
+
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int signal);
 }

@@ -13,7 +13,6 @@ public sealed class KillTests : IDisposable
     private const string AlwaysAll = "commit";
     private const int Kills = 2;
     private const int Errors = 1;
-    private const int AttemptsPerStroke = 3;
 
     private readonly ChainBench _bench = new(ChainBench.InMemory);
 
@@ -24,7 +23,7 @@ public sealed class KillTests : IDisposable
     [Theory]
     [Trait("Long", Search)]
     [MemberData(nameof(Cases))]
-    public async Task Command_DisturbedAnywhere_KeepsWhatTheGuestReads_AndRunAgainCompletes(string name)
+    public async Task Command_KilledOrFailingAnywhere_KeepsWhatTheGuestReads_AndRunAgainCompletes(string name)
     {
         Peers.Require("strace");
         long seed = LongRun.Seed();
@@ -33,37 +32,44 @@ public sealed class KillTests : IDisposable
         int round = 0;
         do
         {
-            var random = new Random((int)(seed + (round * 7919L)));
-            bool isLarge = round % 3 == 2;
-            var options = new ChainPlanOptions { LeastLevels = 4, MostLevels = 4, MostBytes = isLarge ? 6 << 20 : 300 << 10, MostClusterBytes = 16384, MostChanges = isLarge ? 60 : 6 };
-            ChainPlan plan = ChainPlan.Draw(random, options);
-            TestChain pristine = await _bench.MakeAsync(plan, _bench.NewFolder("pristine"));
-            var command = new DisturbedCommand(_bench, CommandCase.All[name], pristine, $"{name}, seed {seed}, round {round}, {plan.Description}");
-            (string Call, int Nth)[] points = [.. (await command.MeasureAsync()).SelectMany(each => Enumerable.Range(1, each.Count).Select(nth => (each.Call, nth)))];
-            Assert.NotEmpty(points);
-            random.Shuffle(points);
-            bool isAll = LongRun.IsAsked(Search) && !isLarge;
-            int kills = await DisturbAsync(command, points, isAll || name == AlwaysAll ? points.Length : Kills, () => Disturbance.Kill);
-            int errors = await DisturbAsync(command, [.. points.Reverse()], isAll ? points.Length : Errors, () => random.Next(2) == 0 ? Disturbance.DeviceError : Disturbance.VolumeFull);
-            Assert.NotEqual(0, kills);
-            TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {points.Length} points, {kills} times killed, {errors} errors");
-            round++;
+            await RunAsync(name, seed, round++);
         }
         while (DateTime.UtcNow < end);
     }
 
-    /// <summary>
-    /// Disturbs at one point after the other, until that has struck so often. strace counts the calls of each thread, and which thread makes one is chance: some
-    /// points do not come.
-    /// </summary>
-    private static async Task<int> DisturbAsync(DisturbedCommand command, (string Call, int Nth)[] points, int times, Func<Disturbance> draw)
+    private async Task RunAsync(string name, long seed, int round)
     {
-        int struck = 0;
-        for (int i = 0; i < points.Length && i < times * AttemptsPerStroke && struck < times; i++)
+        var random = new Random((int)(seed + (round * 7919L)));
+        bool isLarge = round % 3 == 2;
+        bool isAll = !isLarge && (LongRun.IsAsked(Search) || name == AlwaysAll);
+        var options = new ChainPlanOptions
         {
-            struck += await command.DisturbAsync(points[i].Call, points[i].Nth, draw()) ? 1 : 0;
+            LeastLevels = 4,
+            MostLevels = 4,
+            MostBytes = isLarge ? 6 << 20 : isAll ? 48 << 10 : 300 << 10,
+            MostClusterBytes = 16384,
+            MostChanges = isLarge ? 60 : isAll ? 2 : 6,
+        };
+        ChainPlan plan = ChainPlan.Draw(random, options);
+        TestChain pristine = await _bench.MakeAsync(plan, _bench.NewFolder("pristine"));
+        var command = new DisturbedCommand(_bench, CommandCase.All[name], pristine, $"{name}, seed {seed}, round {round}, {plan.Description}");
+        IReadOnlyList<string> calls = await command.MeasureAsync();
+        Assert.NotEmpty(calls);
+        int[] positions = [.. Enumerable.Range(1, calls.Count)];
+        random.Shuffle(positions);
+        foreach (int position in isAll ? positions : positions.Take(Kills))
+        {
+            await command.KillAsync(position);
         }
 
-        return struck;
+        (string Call, int Nth)[] points = [.. calls.GroupBy(call => call).SelectMany(group => Enumerable.Range(1, group.Count()).Select(nth => (group.Key, nth)))];
+        random.Shuffle(points);
+        int struck = 0;
+        foreach ((string call, int nth) in points.Take(LongRun.IsAsked(Search) && !isLarge ? points.Length : Errors))
+        {
+            struck += await command.FailAsync(call, nth, random.Next(2) == 0 ? "EIO" : "ENOSPC") ? 1 : 0;
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {calls.Count} calls, {struck} errors");
     }
 }

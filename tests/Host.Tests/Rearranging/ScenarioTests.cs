@@ -95,6 +95,26 @@ public sealed class ScenarioTests : IDisposable
         TestContext.Current.TestOutputHelper?.WriteLine($"{merges[(int)MergeDirection.Down]} merges down, {merges[(int)MergeDirection.Up]} up");
     }
 
+    [Fact]
+    public async Task CopyOfAChainOfFive_LevelByLevel_IsTheSameChain_AndLivesOnItsOwn()
+    {
+        TestChain chain = await _bench.MakeAsync(ChainPlan.Draw(_random, new ChainPlanOptions { LeastLevels = 5, MostLevels = 5, MostChanges = 20 }), _bench.NewFolder("chain"));
+        var history = new ChainHistory(_bench, chain, _random, $"seed {_seed}");
+        await history.RunAsync("copy");
+
+        TestChain copy = chain.Clone();
+        string folder = _bench["copied"];
+        copy.Levels.ForEach(level => level.Path = Path.Combine(folder, level.Name));
+        using (VirtualDisk disk = copy.Open())
+        {
+            await copy.WriteAsync(disk, _random, 10);
+            await disk.CloseAsync();
+        }
+
+        await copy.ShouldHoldAsync($"seed {_seed}: the copy, written to", files: true);
+        await chain.ShouldHoldAsync($"seed {_seed}: what was copied", files: true);
+    }
+
     [Theory]
     [InlineData(65536, 4)]
     [InlineData(4096, 16)]
