@@ -32,7 +32,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     /// <summary>Runs the command undisturbed, looks at what it leaves, and returns its calls in the order in which they ended.</summary>
     public async Task<IReadOnlyList<string>> MeasureAsync()
     {
-        TestChain chain = pristine.CopyTo(bench.NewFolder("undisturbed"));
+        TestChain chain = Copy("undisturbed");
         string log = bench["calls"];
         ToolRun run = await RunAsync(chain, ["-o", log, "-e", $"trace={Calls}"], traced: true);
         run.ShouldExitWith(0);
@@ -46,7 +46,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     public async Task KillAsync(int calls)
     {
         string what = $"{name}: killed after {calls.ToString(CultureInfo.InvariantCulture)} calls";
-        TestChain chain = pristine.CopyTo(bench.NewFolder("disturbed"));
+        TestChain chain = Copy("disturbed");
         bool struck = await RunUntilAsync(chain, calls);
         await CompleteAsync(chain, struck, what);
     }
@@ -58,7 +58,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     public async Task<bool> FailAsync(string call, int nth, string error)
     {
         string what = $"{name}: {error} at {call} {nth.ToString(CultureInfo.InvariantCulture)}";
-        TestChain chain = pristine.CopyTo(bench.NewFolder("disturbed"));
+        TestChain chain = Copy("disturbed");
         ToolRun run = await RunAsync(chain, ["-o", "/dev/null", "-e", $"trace={call}", "-e", $"inject={call}:error={error}:when={nth}"], traced: true);
         bool struck = run.ExitCode != 0;
         if (struck)
@@ -85,6 +85,11 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         @case.Apply(chain);
         await ReclaimAsync(chain, what);
         await chain.ShouldHoldAsync($"{what}, {(wasDone ? "and it had come to its end" : "and run again")}");
+        if (@case.Makes is not null)
+        {
+            await @case.Makes(chain).ShouldHoldAsync($"{what}: what it makes");
+        }
+
         string[] files = FilesOf(chain);
         Assert.True(files.SequenceEqual(_filesAfter), $"{what}: leaves {string.Join(", ", files)} instead of {string.Join(", ", _filesAfter)}");
     }
@@ -184,6 +189,17 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         [.. s_quiet, _strace, "-f", "--seccomp-bpf", "-qq", .. strace, Checkout.CommandLine, .. @case.Arguments(pristine)];
 
     private static bool IsEndOfCall(string line) => CallName().IsMatch(line) && !line.EndsWith("<unfinished ...>", StringComparison.Ordinal);
+
+    private TestChain Copy(string name)
+    {
+        string folder = bench.NewFolder(name);
+        if (@case.Folder is not null)
+        {
+            Directory.CreateDirectory(Path.Combine(folder, @case.Folder));
+        }
+
+        return pristine.CopyTo(folder);
+    }
 
     private static string FolderOf(TestChain chain) => Path.GetDirectoryName(chain.Top.Path)!;
 

@@ -16,7 +16,7 @@ internal sealed class LiveOperation
 
     public string Description { get; }
 
-    public bool IsDone { get; set; }
+    public bool IsDone { get; private set; }
 
     public static LiveOperation Draw(string name, TestChain chain, VirtualDisk disk, Random random) => name switch
     {
