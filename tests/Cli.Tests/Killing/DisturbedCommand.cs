@@ -139,6 +139,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
 
         try
         {
+            await ReclaimAsync(after, "done?");
             await after.ShouldHoldAsync("done?");
             return true;
         }
