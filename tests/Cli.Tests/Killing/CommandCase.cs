@@ -20,14 +20,16 @@ internal sealed record CommandCase
     /// <summary>A folder that must be there.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>False where a command that has come to its end would do something else when it is run again.</summary>
+    /// <summary>
+    /// False where a command that has come to its end would do something else when it is run again, or refuse: what a commit left out is another child of its target.
+    /// </summary>
     public bool IsRepeatable { get; init; } = true;
 
     public static IReadOnlyDictionary<string, CommandCase> All { get; } = new Dictionary<string, CommandCase>
     {
         ["commit"] = new() { Arguments = _ => ["commit", "-q", "3.qed"], Apply = chain => chain.Commit(1) },
-        ["commit-base"] = new() { Arguments = chain => ["commit", "-q", "-b", chain.Levels[3].Name, "3.qed"], Apply = chain => chain.Commit(3) },
-        ["commit-keep"] = new() { Arguments = _ => ["commit", "-q", "-d", "-b", "1.qed", "3.qed"], Apply = chain => chain.Commit(2) },
+        ["commit-base"] = new() { Arguments = chain => ["commit", "-q", "-b", chain.Levels[3].Name, "3.qed"], Apply = chain => chain.Commit(3), IsRepeatable = false },
+        ["commit-keep"] = new() { Arguments = _ => ["commit", "-q", "-d", "-b", "1.qed", "3.qed"], Apply = chain => chain.Commit(2), IsRepeatable = false },
         ["rebase"] = new()
         {
             Arguments = chain => ["rebase", "-q", "-b", chain.Levels[3].Name, "-F", chain.Levels[3].Format, "3.qed"],
