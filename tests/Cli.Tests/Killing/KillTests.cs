@@ -62,7 +62,8 @@ public sealed class KillTests : IDisposable
             await command.KillAsync(position);
         }
 
-        (string Call, int Nth)[] points = [.. calls.GroupBy(call => call).SelectMany(group => Enumerable.Range(1, group.Count()).Select(nth => (group.Key, nth)))];
+        // A file that cannot be deleted is told of and left, with the journal that names it: that is no error of the command.
+        (string Call, int Nth)[] points = [.. calls.Where(call => !call.StartsWith("unlink", StringComparison.Ordinal)).GroupBy(call => call).SelectMany(group => Enumerable.Range(1, group.Count()).Select(nth => (group.Key, nth)))];
         random.Shuffle(points);
         int struck = 0;
         foreach ((string call, int nth) in points.Take(LongRun.IsAsked(Search) && !isLarge ? points.Length : Errors))
