@@ -24,6 +24,17 @@ internal sealed partial class FilterStack
 
     public RequestGate Gate { get; } = new();
 
+    /// <summary>Ends when no request is inside the stacks any more that this one has taken the place of: some of its filters may be in those too.</summary>
+    public Task Earlier { get; set; } = Task.CompletedTask;
+
+    /// <summary>Turns away requests: they go to the stack that has taken this one's place, or see that the disk is closed. Ends when none is inside any of its filters.</summary>
+    public Task RetireAsync()
+    {
+        Task drained = Gate.CloseAsync();
+        Gate.WakeWaiters();
+        return Task.WhenAll(Earlier, drained);
+    }
+
     public IReadOnlyList<DiskFilter> Filters => _filters;
 
     public int AlignmentBytes => _alignments.Max();

@@ -36,7 +36,9 @@ public sealed partial class VirtualDisk
                 }
                 else
                 {
+                    FilterStack? old = _filters;
                     _filters = next;
+                    next.Earlier = old?.RetireAsync() ?? Task.CompletedTask;
                 }
             }
             finally
@@ -79,9 +81,7 @@ public sealed partial class VirtualDisk
             {
                 DiskFilter[] rest = [.. old.Filters.Where(each => each != filter)];
                 _filters = rest.Length == 0 ? null : new FilterStack(this, rest);
-                Task drained = old.Gate.CloseAsync();
-                old.Gate.WakeWaiters();
-                await drained.ConfigureAwait(false);
+                await old.RetireAsync().ConfigureAwait(false);
                 filter.Detach();
                 return true;
             }
@@ -198,9 +198,7 @@ public sealed partial class VirtualDisk
             await open.ConfigureAwait(false);
             if (old is not null)
             {
-                Task drained = old.Gate.CloseAsync();
-                old.Gate.WakeWaiters();
-                await drained.ConfigureAwait(false);
+                await old.RetireAsync().ConfigureAwait(false);
             }
 
             // A writer looks for filters once it is inside this gate: none that is in there afterwards has missed the new one.
@@ -230,9 +228,7 @@ public sealed partial class VirtualDisk
             if (_filters is { } stack)
             {
                 // It stays in its place, closed: nobody gets by.
-                Task drained = stack.Gate.CloseAsync();
-                stack.Gate.WakeWaiters();
-                await TIo.WaitAsync(drained, default).ConfigureAwait(false);
+                await TIo.WaitAsync(stack.RetireAsync(), default).ConfigureAwait(false);
                 foreach (DiskFilter filter in stack.Filters)
                 {
                     filter.Detach();
