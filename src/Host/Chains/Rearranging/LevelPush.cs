@@ -139,14 +139,14 @@ internal sealed class LevelPush : IDisposable
         }
     }
 
-    // What reads as zero already needs no marker, and no table for one.
+    // What reads as zero already, and goes on to, needs no marker, and no table for one.
     private async ValueTask ZeroAsync(PushRun run, CancellationToken cancellationToken)
     {
         for (long at = run.OffsetBytes; at < run.EndBytes;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             DiskExtent extent = await _target.MapAsync(at, Math.Min(MaxZeroBytes, run.EndBytes - at), cancellationToken).ConfigureAwait(false);
-            if (!extent.ReadsZero)
+            if (!extent.ReadsZero || (extent.Depth > 0 && _target.HasMutableParents))
             {
                 await _target.WriteZeroesAsync(at, extent.LengthBytes, WriteFlags.MayUnmap, cancellationToken).ConfigureAwait(false);
             }

@@ -5,13 +5,16 @@ namespace QedVd.Host;
 /// <summary>Deletes the file of a level that no chain needs any more.</summary>
 internal static class LevelRemoval
 {
-    /// <summary>Removes the name while the file is still locked, and closes the level. A name that leads to another file by now is left alone.</summary>
+    /// <summary>
+    /// Removes the name while nobody else can have the file open, and closes the level. A file that others use, over another image for example, is left, and so is
+    /// a name that leads to another file by now.
+    /// </summary>
     /// <returns>False when it was left, which is logged.</returns>
     public static async ValueTask<bool> RemoveAsync(Level level, ILogger logger)
     {
         try
         {
-            return await Task.Run(() => TryRemoveName(level, logger)).ConfigureAwait(false);
+            return await Task.Run(() => TryHoldAlone(level, logger) && TryRemoveName(level, logger)).ConfigureAwait(false);
         }
         finally
         {
@@ -37,13 +40,43 @@ internal static class LevelRemoval
         try
         {
             File.Delete(level.Path);
-            storage.File.FlushFolder(Path.GetDirectoryName(level.Path)!);
-            return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ImageException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             logger.LogWarning(exception, "{Path}: this file is of no use any more, and could not be deleted", DisplayText.Escape(level.Path));
             return false;
+        }
+
+        try
+        {
+            storage.File.FlushFolder(Path.GetDirectoryName(level.Path)!);
+        }
+        catch (ImageException exception)
+        {
+            // The name is gone, and with it the file once it is closed: nobody may go on with it.
+            logger.LogError(exception, "{Path}: this file was deleted, but its folder could not be made durable: after a power failure it may be there again, out of date; delete it then", DisplayText.Escape(level.Path));
+        }
+
+        return true;
+    }
+
+    // The locks of a writer: who reads the file, or has it beneath another image, holds it against those.
+    private static bool TryHoldAlone(Level level, ILogger logger)
+    {
+        try
+        {
+            (level.Storage as FileStorage)?.ChangeAccess(readOnly: false);
+            return true;
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.InUse)
+        {
+            logger.LogWarning(exception, "{Path}: this chain does not need the file any more, but somebody uses it; it was not deleted", DisplayText.Escape(level.Path));
+            return false;
+        }
+        catch (ImageException)
+        {
+            // It may not be opened for writing: that says nothing about others.
+            return true;
         }
     }
 }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace QedVd.Host;
 
 /// <content>Making one level of several neighbours.</content>
@@ -182,7 +184,7 @@ public sealed partial class VirtualDisk
                 : from > 0 ? await MergeDownAsync(work, from, to, trace, options, progress).ConfigureAwait(false)
                 : await MergeTopDownAsync(work, to, trace, options, progress).ConfigureAwait(false);
             Level[] gone = [.. chain.Except(work.Levels)];
-            await RemoveLevelsAsync(gone, options.KeepFiles, trace).ConfigureAwait(false);
+            await RemoveLevelsAsync(gone, options, trace).ConfigureAwait(false);
             return await EndMergeAsync(work, trace, direction, copied, gone, options).ConfigureAwait(false);
         }
         catch
@@ -193,7 +195,7 @@ public sealed partial class VirtualDisk
             }
 
             // Those that belong to the chain no more are nobody's to close but ours. Their files wait for who finishes the merge.
-            await RemoveLevelsAsync([.. chain.Except(work.Levels)], keepFiles: true, trace).ConfigureAwait(false);
+            await RemoveLevelsAsync([.. chain.Except(work.Levels)], options with { KeepFiles = true }, trace).ConfigureAwait(false);
             throw;
         }
     }
@@ -214,11 +216,19 @@ public sealed partial class VirtualDisk
     }
 
     /// <summary>Closes levels that belong to the chain no more, and deletes their files; what could not be is logged.</summary>
-    private async ValueTask RemoveLevelsAsync(IReadOnlyList<Level> levels, bool keepFiles, MergeTrace trace)
+    private async ValueTask RemoveLevelsAsync(IReadOnlyList<Level> levels, MergeOptions options, MergeTrace trace)
     {
-        foreach (Level level in levels.Where(trace.Closed.Add))
+        Level[] open = [.. levels.Where(trace.Closed.Add)];
+        bool keepsFiles = options.KeepFiles;
+        if (!keepsFiles && await HaveNewChildrenAsync(open, options, trace).ConfigureAwait(false))
         {
-            if (keepFiles || level.Storage is not FileStorage)
+            keepsFiles = true;
+            trace.HasRemains = true;
+        }
+
+        foreach (Level level in open)
+        {
+            if (keepsFiles || level.Storage is not FileStorage)
             {
                 await CloseSupersededAsync([level]).ConfigureAwait(false);
             }
@@ -226,6 +236,22 @@ public sealed partial class VirtualDisk
             {
                 trace.HasRemains |= !await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>Whether somebody has made an overlay of one of the levels since the merge began: then their files stay.</summary>
+    private async ValueTask<bool> HaveNewChildrenAsync(Level[] levels, MergeOptions options, MergeTrace trace)
+    {
+        try
+        {
+            await ChainSiblings.RequireNoneAsync(
+                _host, [.. _generation.Levels, .. levels], levels, trace.Earlier, options.SiblingFolders, MergeOperation, _logger, CancellationToken.None).ConfigureAwait(false);
+            return false;
+        }
+        catch (ImageException exception)
+        {
+            _logger.LogWarning(exception, "{Path}: the files of the merged levels stay: {Message}", Shown, exception.Message);
+            return true;
         }
     }
 }

@@ -45,7 +45,7 @@ public sealed partial class VirtualDisk
 
                 // Levels between are deleted before the top is: a journal of a top that is gone has nothing to say about them.
                 await work.PublishAsync([top, .. chain[to..]]).ConfigureAwait(false);
-                await RemoveLevelsAsync(chain[1..to], options.KeepFiles, trace).ConfigureAwait(false);
+                await RemoveLevelsAsync(chain[1..to], options, trace).ConfigureAwait(false);
                 await FitAsync(below, LengthBytes, work.Token).ConfigureAwait(false);
                 await work.PublishAsync([top, .. chain[to..]]).ConfigureAwait(false);
 

@@ -104,6 +104,9 @@ public sealed partial class VirtualDisk
         }
     }
 
+    /// <summary>Whether something beneath the top may be changed by others while the disk is open.</summary>
+    internal bool HasMutableParents => _generation.Levels.Skip(1).Any(level => level.IsMutable);
+
     private void RequireRebasable(string operation)
     {
         RequireCapability(ImageCapabilities.SetParent, "change the parent's name in");

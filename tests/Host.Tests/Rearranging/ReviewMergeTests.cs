@@ -1,0 +1,144 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using QedVd.Host.Tests.Operations;
+
+namespace QedVd.Host.Tests.Rearranging;
+
+/// <summary>What a merge must not delete, and where the disk goes on when deleting goes wrong half way.</summary>
+public sealed class ReviewMergeTests : IDisposable
+{
+    private const int Cluster = 4096;
+    private const int Size = 64 * Cluster;
+
+    private readonly TestHost _test = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task MergeFromTheTop_WhoseFolderCannotBeMadeDurable_GoesOnWithAFileThatHasAName()
+    {
+        string basePath = _test.Qed("base.qed", Size);
+        string topPath = _test.Qed("top.qed", Size, "base.qed");
+        bool isFailing = false;
+        var file = FileStorage.Open(topPath, new FileStorageOptions { FolderSeam = () => ThrowIf(isFailing) });
+        Level top = await _test.Host.Opener.OpenAsync<AsyncIo>(file, topPath, "qed", new ImageOpenOptions(), Stop);
+        var parent = FileStorage.Open(basePath, new FileStorageOptions { ReadOnly = true });
+        Level below = await _test.Host.Opener.OpenAsync<AsyncIo>(parent, basePath, "qed", new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly }, Stop);
+        using var disk = new VirtualDisk(new Generation([top, below]), new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance);
+        disk.Write(0, [1, 2]);
+
+        isFailing = true;
+        try
+        {
+            await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Down }, cancellationToken: Stop);
+        }
+        catch (ImageException)
+        {
+            // Either way: what is written from now on must be found again.
+        }
+
+        disk.Write(0, [42]);
+        disk.Flush();
+        string path = disk.Path;
+        disk.Close();
+        using VirtualDisk again = _test.Host.OpenDisk(path, new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal([42, 2, 0], PushChain.ReadAll(again)[..3]);
+    }
+
+    [Theory]
+    [InlineData(MergeDirection.Up)]
+    [InlineData(MergeDirection.Down)]
+    public async Task Merge_DuringWhichAnOverlayIsMadeOfALevelThatGoes_KeepsThatLevel(MergeDirection direction)
+    {
+        MakeChain();
+        byte[] seen;
+        using (VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]))
+        {
+            bool isMade = false;
+            var progress = new Now(() =>
+            {
+                if (!isMade)
+                {
+                    isMade = true;
+                    _test.Qed("late.qed", Size, "mid.qed");
+                }
+            });
+            seen = PushChain.ReadAll(disk);
+            (int from, int to) = direction == MergeDirection.Up ? (0, 1) : (1, 2);
+            await disk.MergeAsync(new MergeOptions { FromDepth = from, ToDepth = to, Direction = direction }, progress, Stop);
+            Assert.True(isMade);
+            PushChain.AssertSame(seen, PushChain.ReadAll(disk), "the disk");
+            disk.Close();
+        }
+
+        using VirtualDisk late = _test.Host.OpenDisk(_test["late.qed"], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal([0, 2, 3], Firsts(late));
+    }
+
+    [Fact]
+    public async Task Merge_OverALevelThatSomebodyReads_KeepsItsFile()
+    {
+        MakeChain();
+        string elsewhere = _test.Qed("sub/other.qed", Size, "../mid.qed");
+        using VirtualDisk other = _test.Host.OpenDisk(elsewhere, new DiskOpenOptions { AllowedRoots = [_test.Folder], ReadOnly = true });
+        using (VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]))
+        {
+            await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: Stop);
+            Assert.Equal([1, 2, 3], Firsts(disk));
+            disk.Close();
+        }
+
+        Assert.Equal([0, 2, 3], Firsts(other));
+        other.Close();
+        Assert.Contains("mid.qed", _test.Files);
+
+        using VirtualDisk again = _test.Host.OpenDisk(elsewhere, new DiskOpenOptions { AllowedRoots = [_test.Folder], ReadOnly = true });
+        Assert.Equal([0, 2, 3], Firsts(again));
+    }
+
+    [Fact]
+    public async Task Commit_OverADiskThatIsWrittenLater_KeepsZerosThatTheGuestWrote()
+    {
+        using VirtualDisk parent = _test.Host.OpenDisk(_test.Qed("parent.qed", Size));
+        using VirtualDisk disk = _test.Host.OpenDisk(_test.Qed("disk.qed", Size), new DiskOpenOptions { ParentDisk = parent });
+        await disk.SnapshotAsync(_test["snapshot.qed"], cancellationToken: Stop);
+        disk.WriteZeroes(0, Cluster);
+        await disk.CommitAsync(cancellationToken: Stop);
+        parent.Write(0, [7]);
+        Assert.Equal(0, PushChain.ReadAll(disk)[0]);
+        disk.Close();
+    }
+
+    public void Dispose() => _test.Dispose();
+
+    private static byte[] Firsts(VirtualDisk disk)
+    {
+        byte[] bytes = PushChain.ReadAll(disk);
+        return [bytes[0], bytes[Cluster], bytes[2 * Cluster]];
+    }
+
+    private static void ThrowIf(bool condition)
+    {
+        if (condition)
+        {
+            throw new ImageException(ImageErrorKind.Io, "the folder cannot be made durable");
+        }
+    }
+
+    private void MakeChain()
+    {
+        _test.Qed("base.qed", Size);
+        _test.Qed("mid.qed", Size, "base.qed");
+        _test.Qed("top.qed", Size, "mid.qed");
+        foreach ((string name, int block, byte value) in new[] { ("base.qed", 2, (byte)3), ("mid.qed", 1, (byte)2), ("top.qed", 0, (byte)1) })
+        {
+            using VirtualDisk disk = _test.Host.OpenDisk(_test[name]);
+            disk.Write(block * Cluster, [value]);
+            disk.Close();
+        }
+    }
+
+    private sealed class Now(Action action) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => action();
+    }
+}
