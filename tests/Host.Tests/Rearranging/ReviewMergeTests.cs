@@ -108,6 +108,78 @@ public sealed class ReviewMergeTests : IDisposable
         disk.Close();
     }
 
+    [Fact]
+    public async Task MergeFromTheTop_GivenUpHalfWay_AndASnapshotLater_DoesNotStandInTheWayOfOthers()
+    {
+        MakeChain();
+        using var stop = new CancellationTokenSource();
+        using (VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]))
+        {
+            var progress = new Now(() =>
+            {
+                if (!File.Exists(_test["mid.qed"]))
+                {
+                    stop.Cancel();
+                    return;
+                }
+
+                // So that there is something to be caught up with.
+                disk.Write(3 * Cluster, [4]);
+            });
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await disk.MergeAsync(new MergeOptions { ToDepth = 2, Direction = MergeDirection.Down }, progress, stop.Token));
+            Assert.Equal(2, disk.Levels.Count);
+            Assert.Contains(_test.Files, file => file.StartsWith('.'));
+
+            await disk.SnapshotAsync(_test["new.qed"], cancellationToken: Stop);
+            disk.Write(4 * Cluster, [5]);
+            MergeResult result = await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: Stop);
+            Assert.Equal(_test["new.qed"], result.SurvivorPath);
+            Assert.Equal([1, 2, 3], Firsts(disk));
+            disk.Close();
+        }
+
+        Assert.Equal(["base.qed", "new.qed"], _test.Files);
+    }
+
+    [Fact]
+    public async Task MergeFromTheTop_ThatKeepsItsFile_LeavesNoJournalOnceGuestsWriteToTheSurvivor()
+    {
+        // Whoever finished that merge would copy the old top over what was written since.
+        string basePath = _test.Qed("base.qed", Size);
+        string topPath = _test.Qed("top.qed", Size, "base.qed");
+        var backend = new HookedBackend();
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(backend);
+        using var host = new DiskHost(options);
+        using VirtualDisk disk = host.OpenDisk(topPath);
+        List<bool> journals = [];
+        backend.Hook = (_, name) =>
+        {
+            if (name == topPath && disk.Path == basePath)
+            {
+                journals.Add(File.Exists(MergeJournal.PathOf(basePath)));
+            }
+        };
+        disk.Write(0, [1]);
+        await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Down, KeepFiles = true }, cancellationToken: Stop);
+        Assert.NotEmpty(journals);
+        Assert.DoesNotContain(true, journals);
+        disk.Close();
+    }
+
+    [Fact]
+    public async Task MergeFromTheTop_OpenedByALink_IsRefusedBeforeAnythingIsCopied()
+    {
+        MakeChain();
+        File.CreateSymbolicLink(_test["link.qed"], "top.qed");
+        using VirtualDisk disk = _test.Host.OpenDisk(_test["link.qed"]);
+        ImageException refusal = await Assert.ThrowsAsync<ImageException>(
+            async () => await disk.MergeAsync(new MergeOptions { ToDepth = 2, Direction = MergeDirection.Down }, cancellationToken: Stop));
+        Assert.Equal(ImageErrorKind.InvalidArgument, refusal.Kind);
+        Assert.Equal(3, disk.Levels.Count);
+        disk.Close();
+    }
+
     public void Dispose() => _test.Dispose();
 
     private static byte[] Firsts(VirtualDisk disk)

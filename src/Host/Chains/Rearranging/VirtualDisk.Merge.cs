@@ -29,7 +29,7 @@ public sealed partial class VirtualDisk
         Rearrangement work = await Rearrangement.BeginAsync(this, MergeOperation, cancellationToken).ConfigureAwait(false);
         await using (work.ConfigureAwait(false))
         {
-            if (await FindUnfinishedMergeAsync(work).ConfigureAwait(false) is { } journal)
+            if (await FindUnfinishedMergeAsync(work, options.SiblingFolders).ConfigureAwait(false) is { } journal)
             {
                 return await ResumeMergeAsync(work, journal, options, progress).ConfigureAwait(false);
             }
@@ -52,22 +52,38 @@ public sealed partial class VirtualDisk
         Rearrangement work = await Rearrangement.BeginAsync(this, MergeOperation, cancellationToken).ConfigureAwait(false);
         await using (work.ConfigureAwait(false))
         {
-            return await FindUnfinishedMergeAsync(work).ConfigureAwait(false) is { } journal
+            return await FindUnfinishedMergeAsync(work, []).ConfigureAwait(false) is { } journal
                 ? await ResumeMergeAsync(work, journal, new MergeOptions(), progress: null).ConfigureAwait(false)
                 : null;
         }
     }
 
-    private static async ValueTask<MergeJournal?> FindUnfinishedMergeAsync(Rearrangement work)
+    private async ValueTask<MergeJournal?> FindUnfinishedMergeAsync(Rearrangement work, IReadOnlyList<string> siblingFolders)
     {
         MergeJournal? journal = await FindJournalAsync(work).ConfigureAwait(false);
-        if (journal is not { IsCommit: true })
+        if (journal is null)
         {
-            return journal;
+            return null;
+        }
+
+        IReadOnlyList<Level> chain = work.Levels;
+        Level survivor = chain[DepthOf(chain, journal.Survivor)];
+        if (!journal.IsCommit)
+        {
+            if (!journal.TakesTop || journal.IsNeighbour(chain[0]) || !chain.Any(journal.IsNeighbour))
+            {
+                return journal;
+            }
+
+            // The top that was to go has got levels above it since: that merge was given up. What it had taken out of the chain by then goes all the same.
+            if (_host is not null && !journal.KeepsFiles && !chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)))
+            {
+                await new MergeLeftovers(_host, journal, survivor, chain).RemoveAsync(siblingFolders, work.Token).ConfigureAwait(false);
+            }
         }
 
         // Of a commit nothing has to be tidied up.
-        await MergeJournal.RemoveAsync(work.Levels[DepthOf(work.Levels, journal.Survivor)]).ConfigureAwait(false);
+        await MergeJournal.RemoveAsync(survivor).ConfigureAwait(false);
         return null;
     }
 
@@ -164,6 +180,12 @@ public sealed partial class VirtualDisk
         if (isDown && from == 0 && Children.Count > 0)
         {
             throw new ImageException(ImageErrorKind.InUse, $"{Shown}: {Children.Count} open disks have this one as their parent, and would lose its file. Close them first, or merge upwards.", Path, MergeOperation);
+        }
+
+        if (isDown && from == 0 && !options.KeepFiles && chain[0].Storage is FileStorage top && !top.File.HasName(chain[0].Path))
+        {
+            throw new ImageException(
+                ImageErrorKind.InvalidArgument, $"{Shown}: this name is a link, or leads to another file by now, so that the top's file could not be deleted at the end, and would hide what is written from then on. Open the file by its own name, or merge upwards.", Path, MergeOperation);
         }
 
         // Upwards only those are concerned that go.

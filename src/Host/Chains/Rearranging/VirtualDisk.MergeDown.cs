@@ -62,6 +62,12 @@ public sealed partial class VirtualDisk
                         target.Image.LogicalGeometry = geometry;
                     }
 
+                    if (options.KeepFiles)
+                    {
+                        // All is done but the change. A top that stays would be copied once more by who finishes this, over what is written from then on.
+                        await trace.RemoveAsync().ConfigureAwait(false);
+                    }
+
                     await RemoveTopNameAsync(top, options.KeepFiles).ConfigureAwait(false);
                     _options = _options with { Format = _options.Format is null ? null : target.FormatId, FormatOptions = new DiskOpenOptions().FormatOptions };
                     isReplaced = true;
