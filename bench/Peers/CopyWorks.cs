@@ -1,8 +1,8 @@
 namespace QedVd.Bench.Peers;
 
 /// <summary>
-/// Converting and comparing, as whole processes and net of their start. qemu-img leaves the target to the page cache unless told otherwise, ours is durable
-/// before it gets its name: beside it stand qemu-img with the same promise, and cp.
+/// Converting and comparing, as whole processes and net of their start. qemu-img leaves the target to the page cache unless told otherwise, and so does ours here
+/// (<c>-t unsafe</c>). Beside it stand both with a target that is durable in the end, which is our default, and cp.
 /// </summary>
 internal static class CopyWorks
 {
@@ -29,8 +29,9 @@ internal static class CopyWorks
                 [
                     ("qemu-img", ["qemu-img", "convert", .. common]),
                     ($"{PeerWork.Beside}qemu-img -t writeback", ["qemu-img", "convert", "-t", "writeback", .. common]),
+                    ($"{PeerWork.Beside}qedvd, durable", [ours, "convert", "-q", .. common]),
                     ($"{PeerWork.Beside}cp", ["cp", source, images.Target]),
-                    (PeerWork.Ours, [ours, "convert", "-q", .. common]),
+                    (PeerWork.Ours, [ours, "convert", "-q", "-t", "unsafe", .. common]),
                 ])
                 {
                     IsWholeProcess = true,

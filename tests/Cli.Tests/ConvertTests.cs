@@ -24,6 +24,21 @@ public sealed class ConvertTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("-t unsafe", false)]
+    public async Task Convert_IsDurable_UnlessToldOtherwise(string options, bool isDurable)
+    {
+        Peers.Require("strace");
+        await _cli.MakeChainAsync();
+
+        ToolRun run = await _cli.ShellAsync($"strace -f -o trace -e trace=fsync,fdatasync,syncfs,sync_file_range $Q convert {options} -f qed -O raw top.qed copy.raw && grep -c sync trace");
+
+        // One of an image that is still empty comes with its creation.
+        Assert.Equal(isDurable, int.Parse(run.Output.Trim(), System.Globalization.CultureInfo.InvariantCulture) > 1);
+        Assert.Contains("identical", await _cli.QemuImgOkAsync("compare", "-f", "qed", "-F", "raw", "top.qed", "copy.raw"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Convert_ThereAndBack_GivesTheSameBytes_AndStaysSparse()
     {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using QedVd.Cli.CommandLine;
 
 namespace QedVd.Cli.Options;
@@ -6,6 +7,26 @@ namespace QedVd.Cli.Options;
 internal static class CacheMode
 {
     public const string Names = "none, writeback, writethrough, directsync, unsafe";
+
+    /// <summary>Adds <c>-t</c>.</summary>
+    public static Option<string?> AddTo(Command command)
+    {
+        var cache = new Option<string?>("--cache", "-t") { HelpName = "MODE", Description = $"What a crash may cost: {Names}.", Arity = ArgumentArity.ExactlyOne };
+        command.Add(cache);
+        return cache;
+    }
+
+    /// <summary>The mode that was given; says what of it cannot be had.</summary>
+    public static ConsistencyMode Read(VerbRun run, Option<string?> option)
+    {
+        (ConsistencyMode mode, string? notHonoured) = Parse(run.Get(option));
+        if (notHonoured is not null)
+        {
+            run.Note(notHonoured);
+        }
+
+        return mode;
+    }
 
     /// <summary>The mode, and what of the name cannot be had here; null if nothing.</summary>
     public static (ConsistencyMode Mode, string? NotHonoured) Parse(string? name) => name switch

@@ -23,9 +23,7 @@ internal sealed class RearrangeOptions
 
     public static RearrangeOptions AddTo(Command command)
     {
-        var cache = new Option<string?>("--cache", "-t") { HelpName = "MODE", Description = $"What a crash may cost: {CacheMode.Names}.", Arity = ArgumentArity.ExactlyOne };
-        command.Add(cache);
-        return new RearrangeOptions(cache, OperationOptions.AddTo(command), ReportOptions.AddTo(command), ChainOptions.AddTo(command, mayShare: false));
+        return new RearrangeOptions(CacheMode.AddTo(command), OperationOptions.AddTo(command), ReportOptions.AddTo(command), ChainOptions.AddTo(command, mayShare: false));
     }
 
     public Report Report(VerbRun run) => _report.Read(run);
@@ -34,14 +32,5 @@ internal sealed class RearrangeOptions
         where TOptions : ChainOperationOptions => _operation.Apply(run, options);
 
     /// <summary>How the disk is opened, for writing.</summary>
-    public DiskOpenOptions Open(VerbRun run, string? format)
-    {
-        (ConsistencyMode mode, string? notHonoured) = CacheMode.Parse(run.Get(_cache));
-        if (notHonoured is not null)
-        {
-            run.Note(notHonoured);
-        }
-
-        return _chain.Read(run, format, readOnly: false, mode);
-    }
+    public DiskOpenOptions Open(VerbRun run, string? format) => _chain.Read(run, format, readOnly: false, CacheMode.Read(run, _cache));
 }

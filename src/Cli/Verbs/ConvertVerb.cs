@@ -23,6 +23,7 @@ internal sealed class ConvertVerb : Verb
     private readonly Option _outOfOrder;
     private readonly Option<string?> _sparse;
     private readonly Option _overwrite;
+    private readonly Option<string?> _cache;
     private readonly OperationOptions _operation;
     private readonly ReportOptions _report;
     private readonly ChainOptions _chain;
@@ -43,6 +44,7 @@ internal sealed class ConvertVerb : Verb
         _outOfOrder = Switch("--out-of-order", "Accepted as qemu-img has it; with several pieces at a time the order is never kept.", "-W");
         _sparse = Text("--sparse-size", "SIZE", "Leave out zeros in pieces of SIZE (4k unless given); 0: copy them.", "-S");
         _overwrite = Switch("--overwrite", "Replace TARGET if it exists.");
+        _cache = CacheMode.AddTo(Command);
         _operation = OperationOptions.AddTo(Command);
         _report = ReportOptions.AddTo(Command, quiet: "Print nothing, and show no progress.");
         _chain = ChainOptions.AddTo(Command, mayShare: true);
@@ -56,6 +58,8 @@ internal sealed class ConvertVerb : Verb
         """
         Without -B the copy needs no parent. With it, what PARENT reads is left out, and zeros over it stay
         zeros. With -n nothing is left half made either: stopped, TARGET is a valid image that holds a part.
+        TARGET is durable before it gets its name; -t unsafe leaves that to the system, as qemu-img does
+        unless told otherwise: after a power cut it may have its name and not all of its data.
         """;
 
     public override string StoppedText => _isIntoExisting ? "stopped; TARGET is a valid image that holds a part of it. Run it again to complete it." : base.StoppedText;
@@ -99,6 +103,7 @@ internal sealed class ConvertVerb : Verb
             Overwrite = run.Has(_overwrite),
             ZeroBlockBytes = ReadZeroBlock(run),
             Workers = run.Get(_workers) is { } workers ? (int)NumberText.Parse(workers, "-m", 1, MaxWorkers) : null,
+            TargetMode = CacheMode.Read(run, _cache),
             MaxBytesPerSecond = _operation.Rate(run),
             SkipSpaceCheck = _operation.SkipsSpaceCheck(run),
         };

@@ -30,6 +30,12 @@ public sealed record ConvertOptions
     /// <summary>Replace a file that exists. Never one of the source's chain, or of the parent's.</summary>
     public bool Overwrite { get; init; }
 
+    /// <summary>
+    /// What a crash may cost. A new image gets its name when it is durable, except with <see cref="ConsistencyMode.Unsafe"/>: then after a power cut it may
+    /// have its name and not all of its data. One that exists is opened so.
+    /// </summary>
+    public ConsistencyMode TargetMode { get; init; }
+
     /// <summary>The unit in which zeros inside of data are found and left out, in bytes; 0: data is copied as it is.</summary>
     public int ZeroBlockBytes { get; init; } = 4096;
 

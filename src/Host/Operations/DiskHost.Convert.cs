@@ -5,7 +5,7 @@ public sealed partial class DiskHost
 {
     /// <summary>
     /// Copies what a disk reads into a new image, or into one that exists; holes and zeros stay holes. Of a new image cancelling or failing leaves nothing
-    /// behind; it gets its name when it is complete and durable.
+    /// behind; it gets its name when it is complete, and durable (<see cref="ConvertOptions.TargetMode"/>).
     /// </summary>
     /// <param name="source">The top image of the disk to read.</param>
     /// <param name="target">The target's file; never one of the source's chain.</param>
@@ -79,6 +79,7 @@ public sealed partial class DiskHost
         PendingFile file = await CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false);
         await using (file.ConfigureAwait(false))
         {
+            bool isDurable = options.TargetMode != ConsistencyMode.Unsafe;
             var barriers = new EarlyBarriers(file.Storage);
             try
             {
@@ -95,15 +96,15 @@ public sealed partial class DiskHost
                         Workers = options.Workers ?? DiskCopier.DefaultWorkers,
                         Limiter = options.MaxBytesPerSecond > 0 ? limiter : null,
                         ShareInto = file.Storage,
-                        Written = barriers.Note,
+                        Written = isDurable ? barriers.Note : null,
                     };
                     result = await copier.RunAsync(cancellationToken).ConfigureAwait(false);
-                    progress?.Report(new OperationProgress(result.DiskBytes, result.DiskBytes, "making durable"));
+                    progress?.Report(new OperationProgress(result.DiskBytes, result.DiskBytes, isDurable ? "making durable" : "closing"));
                     await copy.CloseAsync().ConfigureAwait(false);
                 }
 
                 await barriers.EndAsync(throws: true).ConfigureAwait(false);
-                await file.PublishAsync(cancellationToken).ConfigureAwait(false);
+                await file.PublishAsync(isDurable, cancellationToken).ConfigureAwait(false);
                 return result;
             }
             catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
@@ -151,7 +152,7 @@ public sealed partial class DiskHost
         }
 
         ThrowIfInUseByThis(path, source.Identities, "convert");
-        VirtualDisk target = await OpenDiskAsync(path, ForWritingBeside(options.Source, options.TargetFormat), cancellationToken).ConfigureAwait(false);
+        VirtualDisk target = await OpenDiskAsync(path, ForWritingBeside(options.Source, options.TargetFormat) with { Mode = options.TargetMode }, cancellationToken).ConfigureAwait(false);
         await using (target.ConfigureAwait(false))
         {
             if (target.LengthBytes < source.LengthBytes)

@@ -78,7 +78,8 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
     }
 
     /// <summary>As <see cref="Publish"/>; until <see cref="Settle"/> the name can be taken back. Of several files that belong together.</summary>
-    internal void PublishUnsettled()
+    /// <param name="isDurable">False leaves it to the system when the bytes and the name become durable.</param>
+    internal void PublishUnsettled(bool isDurable = true)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsPublished)
@@ -86,7 +87,11 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
             throw new InvalidOperationException("The file has been published already.");
         }
 
-        Storage.FullBarrier();
+        if (isDurable)
+        {
+            Storage.FullBarrier();
+        }
+
         if (_replaced is null)
         {
             _place.Link();
@@ -98,7 +103,10 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
 
         try
         {
-            _place.FlushFolder();
+            if (isDurable)
+            {
+                _place.FlushFolder();
+            }
         }
         catch (ImageException)
         {
@@ -133,7 +141,17 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
 
     /// <inheritdoc cref="Publish"/>
     public ValueTask PublishAsync(CancellationToken cancellationToken = default) =>
-        new(Task.Run(Publish, cancellationToken));
+        PublishAsync(isDurable: true, cancellationToken);
+
+    /// <summary>As <see cref="Publish"/>, but for what it promises of a crash, when that is not wanted.</summary>
+    internal ValueTask PublishAsync(bool isDurable, CancellationToken cancellationToken) =>
+        new(Task.Run(
+            () =>
+            {
+                PublishUnsettled(isDurable);
+                Settle();
+            },
+            cancellationToken));
 
     /// <summary>Hands the storage of a published file over to the caller, who disposes it; its locks are held on.</summary>
     public FileStorage TakeStorage()
