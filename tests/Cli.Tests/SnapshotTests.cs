@@ -34,6 +34,32 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Theory]
+    [InlineData("snapshot --overwrite top.qed mid.qed")]
+    [InlineData("snapshot --overwrite top.qed base.raw")]
+    [InlineData("create --overwrite -b top.qed -F qed top.qed")]
+    [InlineData("create --overwrite -b top.qed -F qed base.raw")]
+    public async Task Overlay_ThatWouldReplaceALevelBeneathIt_IsRefused(string line)
+    {
+        await _cli.MakeChainAsync();
+        byte[][] before = [.. _cli.Files.Select(file => File.ReadAllBytes(_cli.PathOf(file)))];
+
+        Assert.Contains("belongs to the chain", await _cli.FailAsync(1, line.Split(' ')), StringComparison.Ordinal);
+
+        Assert.Equal(before, _cli.Files.Select(file => File.ReadAllBytes(_cli.PathOf(file))));
+    }
+
+    [Fact]
+    public async Task Overlay_ThatReplacesAnother_IsMade()
+    {
+        await _cli.MakeChainAsync();
+        await _cli.OkAsync("snapshot", "-q", "top.qed", "next.qed");
+
+        await _cli.OkAsync("snapshot", "-q", "--overwrite", "mid.qed", "next.qed");
+
+        await _cli.OkAsync("compare", "mid.qed", "next.qed");
+    }
+
+    [Theory]
     [InlineData("create --output=json new.qed 64M", "new.qed")]
     [InlineData("amend --output=json -u -o backing_file=other.qed,backing_fmt=qed b.qed", "b.qed")]
     [InlineData("rename --output=json b.qed new.qed", "new.qed")]

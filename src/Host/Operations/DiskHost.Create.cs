@@ -18,24 +18,18 @@ public sealed partial class DiskHost
         string full = HostPath.GetFull(path);
         long? sizeBytes = options.VirtualSizeBytes;
         ParentReference? parent = null;
-        StorageIdentity? parentIdentity = null;
         if (options.ParentName is { } name)
         {
             parent = ParentToRecord(name, options.ParentFormat);
             if (!options.DoNotOpenParent)
             {
-                (sizeBytes, parentIdentity) = await LookAtParentAsync(full, parent, options, cancellationToken).ConfigureAwait(false);
+                sizeBytes = await LookAtParentAsync(full, parent, options, cancellationToken).ConfigureAwait(false);
             }
         }
 
         if (sizeBytes is not { } virtualSizeBytes)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, $"{DisplayText.Escape(full)}: no size was given, and there is no parent to take it from. Give a size.", full, "create");
-        }
-
-        if (options.Overwrite)
-        {
-            ThrowIfInUseByThis(full, parentIdentity is { } identity ? [identity] : [], "create");
         }
 
         var create = new ImageCreateOptions { VirtualSizeBytes = virtualSizeBytes, Parent = parent, FormatOptions = options.FormatOptions };
@@ -135,7 +129,7 @@ public sealed partial class DiskHost
     internal static ImageException BelongsToChain(string path, string operation) =>
         new(ImageErrorKind.InUse, $"{DisplayText.Escape(path)}: this file belongs to the chain of the disk, and cannot be overwritten. Choose another name.", path, operation);
 
-    private async ValueTask<(long SizeBytes, StorageIdentity Identity)> LookAtParentAsync(string path, ParentReference parent, CreateDiskOptions options, CancellationToken cancellationToken)
+    private async ValueTask<long> LookAtParentAsync(string path, ParentReference parent, CreateDiskOptions options, CancellationToken cancellationToken)
     {
         string shown = DisplayText.Escape(parent.NameBytes);
         if (options.ParentFormat is not { } format)
@@ -149,19 +143,62 @@ public sealed partial class DiskHost
         }
 
         string parentPath = ParentName.Resolve(name, Path.GetDirectoryName(path)!);
+        long sizeBytes;
         try
         {
             Level level = await OpenLevelAsync(parentPath, new ImageOpenRequest { Format = format }, cancellationToken).ConfigureAwait(false);
             var opened = new OpenedImage(level);
             await using (opened.ConfigureAwait(false))
             {
-                return (options.VirtualSizeBytes ?? level.Image.VirtualSizeBytes, level.Storage!.Identity);
+                sizeBytes = options.VirtualSizeBytes ?? level.Image.VirtualSizeBytes;
             }
         }
         catch (ImageException exception)
         {
             throw new ImageException(
                 exception.Kind, $"{DisplayText.Escape(path)}: its parent '{shown}' cannot be used (looked at '{DisplayText.Escape(parentPath)}'): {exception.Message}", parentPath, "create", innerException: exception);
+        }
+
+        if (options.Overwrite && File.Exists(path))
+        {
+            await ThrowIfBeneathAsync(path, parentPath, format, cancellationToken).ConfigureAwait(false);
+        }
+
+        return sizeBytes;
+    }
+
+    /// <summary>Throws when a file that would be overwritten is the parent, or lies anywhere beneath it: the new image would need what it replaces.</summary>
+    private async ValueTask ThrowIfBeneathAsync(string path, string parentPath, string format, CancellationToken cancellationToken)
+    {
+        var open = new DiskOpenOptions
+        {
+            Format = format,
+            ReadOnly = true,
+            ForceShare = true,
+            AllowMissingParent = true,
+            AllowedRoots = [Path.GetDirectoryName(path)!],
+            AllowedParentFormats = [.. Backends.Backends.Select(backend => backend.Info.Id)],
+        };
+        IReadOnlyList<ImageDescription> chain;
+        try
+        {
+            chain = await DescribeChainAsync(parentPath, open, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            // What cannot be told is not overwritten.
+            throw new ImageException(
+                exception.Kind,
+                $"{DisplayText.Escape(path)}: whether the new image would need the file that it replaces cannot be told, because its parent's chain does not open: {exception.Message} Or choose another name.",
+                path,
+                "create",
+                innerException: exception);
+        }
+
+        foreach (ImageDescription level in chain)
+        {
+            using FileStorage file = FileStorage.Open(level.Path, new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.None });
+            ThrowIfInUseByThis(path, [file.Identity], "create");
         }
     }
 }
