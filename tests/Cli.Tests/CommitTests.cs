@@ -119,6 +119,19 @@ public sealed class CommitTests : IDisposable
         await _cli.OkAsync("commit", "top.qed");
     }
 
+    [Theory]
+    [InlineData("commit")]
+    [InlineData("merge")]
+    public async Task Siblings_InAFolderThatIsNotThere_AreNotTakenForNone(string verb)
+    {
+        await MakeAsync();
+        string before = await SumAsync();
+
+        Assert.Contains("folder", await _cli.FailAsync(1, verb, "--siblings", "folder", "top.qed"), StringComparison.Ordinal);
+
+        Assert.Equal(before, await SumAsync());
+    }
+
     [Fact]
     public async Task Commit_IntoAParentThatTheTrustDoesNotReach_IsRefused()
     {

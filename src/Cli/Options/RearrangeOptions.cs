@@ -31,6 +31,14 @@ internal sealed class RearrangeOptions
     public TOptions Apply<TOptions>(VerbRun run, TOptions options)
         where TOptions : ChainOperationOptions => _operation.Apply(run, options);
 
+    /// <summary>The folders to look for siblings in. One that is not there is refused: nobody has looked then, and the caller relies on it.</summary>
+    public static string[] Siblings(VerbRun run, Option<string[]> option) =>
+    [
+        .. run.Get(option).Select(folder => Directory.Exists(folder)
+            ? HostPath.Full(folder)
+            : throw new CliException($"--siblings: '{folder}' is no folder; nothing was changed.")),
+    ];
+
     /// <summary>How the disk is opened, for writing.</summary>
     public DiskOpenOptions Open(VerbRun run, string? format) => _chain.Read(run, format, readOnly: false, CacheMode.Read(run, _cache));
 }

@@ -46,7 +46,7 @@ internal sealed class CommitVerb : Verb
         CommitOptions options = _rearrange.Apply(run, new CommitOptions
         {
             KeepTop = run.Has(_keep),
-            SiblingFolders = [.. run.Get(_siblings).Select(HostPath.Full)],
+            SiblingFolders = RearrangeOptions.Siblings(run, _siblings),
         });
 
         // Of which siblings could not be told.

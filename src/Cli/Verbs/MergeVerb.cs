@@ -51,7 +51,7 @@ internal sealed class MergeVerb : Verb
         {
             Direction = ReadDirection(run.Get(_direction)),
             KeepFiles = run.Has(_keep),
-            SiblingFolders = [.. run.Get(_siblings).Select(HostPath.Full)],
+            SiblingFolders = RearrangeOptions.Siblings(run, _siblings),
         });
 
         // Of which siblings could not be told, and which files could not be deleted.

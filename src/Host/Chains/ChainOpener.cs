@@ -226,7 +226,7 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.RefusedByPolicy)
         {
             bool leavesRoot = exception.InnerException?.HResult == Errno.EXDEV;
-            string hint = leavesRoot ? " A link leads out: allow the folder that it leads to with AllowedRoots (--allow DIR), or trust the images with Trust (--trusted)." : "";
+            string hint = leavesRoot ? " A link leads out: store the name of the file that it leads to, or trust the images with Trust (--trusted)." : "";
             throw ReferencePolicy.Refused(child.Path, number, shown, $"was refused: {exception.Message}{hint}", exception);
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.InUse)

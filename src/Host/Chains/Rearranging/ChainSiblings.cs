@@ -42,7 +42,7 @@ internal static class ChainSiblings
             string more = found.Count > MaxShown ? string.Create(CultureInfo.InvariantCulture, $" and {found.Count - MaxShown} more") : "";
             throw new ImageException(
                 ImageErrorKind.InUse,
-                $"{DisplayText.Escape(chain[0].Path)}: cannot {operation}: a level that this would change is also the parent of {names}{more}, which would read something else then. Rebase or flatten those first.",
+                $"{DisplayText.Escape(chain[0].Path)}: cannot {operation}: a level that this would change is also the parent of {names}{more}, which would read something else then. Rebase or flatten those first, or delete them if they are of no use.",
                 chain[0].Path,
                 operation);
         }

@@ -35,6 +35,11 @@ public sealed partial class VirtualDisk
             }
 
             (int from, int to) = (options.FromDepth, options.ToDepth);
+            if (work.Levels.Count == 1)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, $"{Shown}: has no parent, so that there is nothing to merge.", Path, MergeOperation);
+            }
+
             if (from < 0 || to <= from || to >= work.Levels.Count)
             {
                 throw new ImageException(
