@@ -180,6 +180,52 @@ public sealed class ReviewMergeTests : IDisposable
         disk.Close();
     }
 
+    [Fact]
+    public async Task Merge_WhoseLinkIsStoredThoughItsBarrierFails_IsFinishedByTheNext()
+    {
+        for (int nth = 1; ; nth++)
+        {
+            foreach (string file in _test.Files)
+            {
+                File.Delete(_test[file]);
+            }
+
+            MakeChain();
+            var backend = new HookedBackend();
+            var options = new DiskHostOptions { LoadDefaultPlugins = false };
+            options.Backends.Add(backend);
+            using var host = new DiskHost(options);
+            int left = nth;
+            var between = new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down };
+            using (VirtualDisk disk = host.OpenDisk(_test["top.qed"]))
+            {
+                backend.Hook = (what, name) => ThrowIf(what == "barrier" && name == _test["top.qed"] && File.Exists(MergeJournal.PathOf(_test["base.qed"])) && --left == 0);
+                try
+                {
+                    await disk.MergeAsync(between, cancellationToken: Stop);
+                }
+                catch (ImageException)
+                {
+                    Assert.Equal(0, left);
+                }
+
+                backend.Hook = null;
+                disk.Dispose();
+            }
+
+            if (left > 0)
+            {
+                Assert.True(nth > 2);
+                return;
+            }
+
+            await _test.Host.MergeAsync(_test["top.qed"], between, cancellationToken: Stop);
+            Assert.Equal(["base.qed", "top.qed"], _test.Files);
+            using VirtualDisk again = _test.Host.OpenDisk(_test["top.qed"], new DiskOpenOptions { ReadOnly = true });
+            Assert.Equal([1, 2, 3], Firsts(again));
+        }
+    }
+
     public void Dispose() => _test.Dispose();
 
     private static byte[] Firsts(VirtualDisk disk)

@@ -17,6 +17,9 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
     /// <summary>Levels that were closed, and whose files were deleted where they had to be.</summary>
     public HashSet<Level> Closed { get; } = [];
 
+    /// <summary>Whether a link has begun to change.</summary>
+    public bool IsLinking { get; set; }
+
     /// <summary>Whether a file that had to be deleted could not be.</summary>
     public bool HasRemains { get; set; }
 
@@ -32,6 +35,14 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
 
     /// <summary>All is done.</summary>
     public ValueTask RemoveAsync() => !HasRemains && (earlier is not null || _isWritten) ? MergeJournal.RemoveAsync(survivor) : default;
+
+    /// <summary>
+    /// Whether a link may have changed in a merge that failed so: the storage may hold the new one though it answered with an error. What was refused was not begun.
+    /// </summary>
+    public bool MayBeLinked(Exception failure) => IsLinking && failure is ImageException
+    {
+        Kind: not (ImageErrorKind.InvalidArgument or ImageErrorKind.NotSupported or ImageErrorKind.UnsupportedFeature or ImageErrorKind.ReadOnly or ImageErrorKind.InUse),
+    };
 
     /// <summary>No link was changed: there is nothing to finish. An interrupted merge stays one.</summary>
     public async ValueTask WithdrawAsync(ILogger logger)

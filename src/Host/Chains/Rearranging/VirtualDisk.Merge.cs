@@ -207,16 +207,16 @@ public sealed partial class VirtualDisk
         var trace = new MergeTrace(journal, MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
         try
         {
-            long copied = direction == MergeDirection.Up ? await MergeUpAsync(work, from, to, options, () => trace.WriteAsync(work.Token), progress).ConfigureAwait(false)
+            long copied = direction == MergeDirection.Up ? await MergeUpAsync(work, from, to, options, () => BeginLinkingAsync(work, trace), progress).ConfigureAwait(false)
                 : from > 0 ? await MergeDownAsync(work, from, to, trace, options, progress).ConfigureAwait(false)
                 : await MergeTopDownAsync(work, to, trace, options, progress).ConfigureAwait(false);
             Level[] gone = [.. chain.Except(work.Levels)];
             await RemoveLevelsAsync(gone, options, trace).ConfigureAwait(false);
             return await EndMergeAsync(work, trace, direction, copied, gone, options).ConfigureAwait(false);
         }
-        catch
+        catch (Exception exception)
         {
-            if (work.Levels.SequenceEqual(chain))
+            if (work.Levels.SequenceEqual(chain) && !trace.MayBeLinked(exception))
             {
                 await trace.WithdrawAsync(_logger).ConfigureAwait(false);
             }
@@ -225,6 +225,12 @@ public sealed partial class VirtualDisk
             await RemoveLevelsAsync([.. chain.Except(work.Levels)], options with { KeepFiles = true }, trace).ConfigureAwait(false);
             throw;
         }
+    }
+
+    private static async ValueTask BeginLinkingAsync(Rearrangement work, MergeTrace trace)
+    {
+        await trace.WriteAsync(work.Token).ConfigureAwait(false);
+        trace.IsLinking = true;
     }
 
     private async ValueTask<MergeResult> EndMergeAsync(

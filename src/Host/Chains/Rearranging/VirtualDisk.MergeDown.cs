@@ -15,7 +15,7 @@ public sealed partial class VirtualDisk
         using (push)
         {
             await FitAsync(below, chain[from].Image.VirtualSizeBytes, work.Token).ConfigureAwait(false);
-            await trace.WriteAsync(work.Token).ConfigureAwait(false);
+            await BeginLinkingAsync(work, trace).ConfigureAwait(false);
             await work.RelinkAsync(from - 1, chain[to]).ConfigureAwait(false);
             await work.PublishAsync([.. chain[..from], .. chain[to..]]).ConfigureAwait(false);
             await work.FreezeAsync(chain[to]).ConfigureAwait(false);
@@ -40,11 +40,13 @@ public sealed partial class VirtualDisk
                 await trace.WriteAsync(work.Token).ConfigureAwait(false);
                 if (to > 1)
                 {
+                    trace.IsLinking = true;
                     await work.RelinkAsync(0, target).ConfigureAwait(false);
                 }
 
                 // Levels between are deleted before the top is: a journal of a top that is gone has nothing to say about them.
                 await work.PublishAsync([top, .. chain[to..]]).ConfigureAwait(false);
+                trace.IsLinking = false;
                 await RemoveLevelsAsync(chain[1..to], options, trace).ConfigureAwait(false);
                 await FitAsync(below, LengthBytes, work.Token).ConfigureAwait(false);
                 await work.PublishAsync([top, .. chain[to..]]).ConfigureAwait(false);
