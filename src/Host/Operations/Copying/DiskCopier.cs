@@ -7,7 +7,7 @@ internal sealed class DiskCopier
     public const int MaxWorkers = 16;
 
     // Large enough that a call costs little beside its bytes, small enough that they are still in the processor's cache when they are written.
-    private const int BestPieceBytes = 512 << 10;
+    private const int BestPieceBytes = 256 << 10;
 
     // One at a time writes, what is ready first; the others read.
     private const int FewestWorkers = 2;
@@ -56,7 +56,7 @@ internal sealed class DiskCopier
     /// <summary>Told how many bytes have been written, after each piece.</summary>
     public Action<long>? Written { get; init; }
 
-    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount + 1, FewestWorkers, EnoughWorkers);
+    public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, FewestWorkers, EnoughWorkers);
 
     public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
     {
