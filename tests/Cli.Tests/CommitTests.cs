@@ -67,6 +67,20 @@ public sealed class CommitTests : IDisposable
         Assert.Equal("Image committed.\nNo level of this disk any more, and of no use: 'mid.qed'. It was not deleted.\n", said);
     }
 
+    [Fact]
+    public async Task Commit_ThatDeletesWhatWasBetween_SaysSo_AndTheNextIsNotInItsWay()
+    {
+        await MakeAsync();
+        await _cli.OkAsync("convert", "-O", "raw", "top.qed", "expected.raw");
+
+        string said = await _cli.OkAsync("commit", "--delete-superseded", "-b", "base.qed", "top.qed");
+
+        Assert.Equal("Image committed.\nDeleted: 'mid.qed'.\n", said);
+        Assert.Equal(["base.qed", "expected.raw", "top.qed"], _cli.Files);
+        await _cli.QemuImgOkAsync("compare", "-F", "raw", "top.qed", "expected.raw");
+        await _cli.OkAsync("commit", "-q", "top.qed");
+    }
+
     [Theory]
     [InlineData("commit base.qed", "no parent")]
     [InlineData("commit -b nosuch.qed top.qed", "'mid.qed', 'base.qed'")]

@@ -11,6 +11,7 @@ internal sealed class CommitVerb : Verb
     private readonly Option<string?> _format;
     private readonly Option<string?> _base;
     private readonly Option _keep;
+    private readonly Option _delete;
     private readonly Option<string[]> _siblings;
     private readonly RearrangeOptions _rearrange;
     private readonly Argument<string?> _file;
@@ -21,18 +22,20 @@ internal sealed class CommitVerb : Verb
         _format = ImageFormat("FILE's");
         _base = Text("--base", "BASE", "The level beneath FILE to commit into; FILE's parent unless given.", "-b");
         _keep = Switch("--keep", "Leave FILE filled, although BASE has it all too.", "-d");
+        _delete = Switch("--delete-superseded", "With -b, delete the files of the levels between afterwards.");
         _siblings = Texts("--siblings", "DIR", "Look in DIR too for other images that have a level as their parent. May be given several times.");
         _rearrange = RearrangeOptions.AddTo(Command);
         _file = Operand("FILE", "The top image of a chain. Its disk reads the same afterwards.");
     }
 
-    public override IReadOnlyList<string> Forms { get; } = ["[-f FORMAT] [-b BASE] [-d] [-p] [-q] FILE"];
+    public override IReadOnlyList<string> Forms { get; } = ["[-f FORMAT] [-b BASE] [-d] [--delete-superseded] [-p] [-q] FILE"];
 
     public override string Details =>
         """
         Moves what FILE holds into its parent, or with -b into a level further down, together with what the
-        levels between hold; those are of no use then, and are named. BASE grows where it is shorter than the
-        disk. Refused when other images in the folders of the chain (or in --siblings DIR) have a level as
+        levels between hold. Those are of no use then, and are named; they still have BASE beneath them and stand
+        in the way of later commits and merges, so delete them, or let --delete-superseded do it. BASE grows
+        where it is shorter than the disk. Refused when other images in the folders of the chain (or in --siblings DIR) have a level as
         their parent that would change: they would read something else. Afterwards FILE is empty, over BASE.
         To make one file of two: qedvd merge.
         """;
@@ -46,6 +49,7 @@ internal sealed class CommitVerb : Verb
         CommitOptions options = _rearrange.Apply(run, new CommitOptions
         {
             KeepTop = run.Has(_keep),
+            DeleteSuperseded = run.Has(_delete),
             SiblingFolders = RearrangeOptions.Siblings(run, _siblings),
         });
 
@@ -71,6 +75,7 @@ internal sealed class CommitVerb : Verb
 
         string target = HostPath.LikeGiven(file, result.TargetPath);
         string[] superseded = [.. result.SupersededPaths.Select(path => HostPath.LikeGiven(file, path))];
+        string[] deleted = [.. result.DeletedPaths.Select(path => HostPath.LikeGiven(file, path))];
         report.Write(
             json =>
             {
@@ -79,10 +84,16 @@ internal sealed class CommitVerb : Verb
                 json.WriteNumber("copied-bytes", result.CopiedBytes);
                 json.WriteBoolean("kept", options.KeepTop);
                 json.WriteArray("superseded", superseded);
+                json.WriteArray("deleted", deleted);
             },
             output =>
             {
                 output.WriteLine("Image committed.");
+                foreach (string path in deleted)
+                {
+                    output.WriteLine($"Deleted: '{DisplayText.Escape(path)}'.");
+                }
+
                 foreach (string path in superseded)
                 {
                     output.WriteLine($"No level of this disk any more, and of no use: '{DisplayText.Escape(path)}'. It was not deleted.");

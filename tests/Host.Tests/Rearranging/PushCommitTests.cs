@@ -123,6 +123,45 @@ public sealed class PushCommitTests : IDisposable
     }
 
     [Fact]
+    public async Task Commit_PastLevels_ThatDeletesThem_LeavesNothingInTheWayOfTheNext()
+    {
+        _test.Qed("base.qed", Size);
+        string low = _test.Qed("low.qed", Size, "base.qed");
+        string mid = _test.Qed("mid.qed", Size, "low.qed");
+        string top = _test.Qed("top.qed", Size, "mid.qed");
+        byte[] data = Some(Cluster, 4);
+        Fill(mid, data);
+        CommitResult result = await _test.Host.CommitAsync(top, new CommitOptions { TargetDepth = 3, DeleteSuperseded = true }, cancellationToken: Stop);
+        Assert.Empty(result.SupersededPaths);
+        Assert.Equal([mid, low], result.DeletedPaths);
+        Assert.Equal(["base.qed", "top.qed"], _test.Files);
+        using VirtualDisk disk = _test.Host.OpenDisk(top);
+        Assert.Equal(data, Read(disk, 0, Cluster));
+        Assert.Empty((await disk.CommitAsync(cancellationToken: Stop)).DeletedPaths);
+    }
+
+    [Fact]
+    public async Task Commit_PastLevels_OfWhichAnOverlayIsMadeMeanwhile_KeepsThem()
+    {
+        _test.Qed("base.qed", Size);
+        string mid = _test.Qed("mid.qed", Size, "base.qed");
+        string top = _test.Qed("top.qed", Size, "mid.qed");
+        Fill(top, Some(Cluster, 5));
+        var progress = new Now(() =>
+        {
+            if (!File.Exists(_test["late.qed"]))
+            {
+                _test.Qed("late.qed", Size, "mid.qed");
+            }
+        });
+        CommitResult result = await _test.Host.CommitAsync(top, new CommitOptions { TargetDepth = 2, DeleteSuperseded = true }, progress: progress, cancellationToken: Stop);
+        Assert.True(File.Exists(_test["late.qed"]));
+        Assert.Equal([mid], result.SupersededPaths);
+        Assert.Empty(result.DeletedPaths);
+        Assert.True(File.Exists(mid));
+    }
+
+    [Fact]
     public async Task Commit_IsRefused_WhenAnotherImageNeedsTheTargetOrALevelBetween()
     {
         _test.Qed("base.qed", Size);
@@ -242,6 +281,11 @@ public sealed class PushCommitTests : IDisposable
         using VirtualDisk disk = _test.Host.OpenDisk(path);
         disk.Write(0, data);
         disk.Close();
+    }
+
+    private sealed class Now(Action action) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => action();
     }
 
     private static byte[] Some(int length, int seed)

@@ -31,6 +31,7 @@ public sealed class PushInterruptionTests : IDisposable
     {
         Commit,
         CommitPast,
+        CommitPastAndDelete,
         MergeDown,
         MergeTopDown,
         MergeAllDown,
@@ -266,6 +267,7 @@ public sealed class PushInterruptionTests : IDisposable
     {
         Operation.Commit => (new CommitOptions(), null),
         Operation.CommitPast => (new CommitOptions { TargetDepth = 3 }, null),
+        Operation.CommitPastAndDelete => (new CommitOptions { TargetDepth = 3, DeleteSuperseded = true }, null),
         Operation.MergeDown => (null, new MergeOptions { FromDepth = 1, ToDepth = 3, Direction = MergeDirection.Down }),
         Operation.MergeTopDown => (null, new MergeOptions { Direction = MergeDirection.Down }),
         Operation.MergeAllDown => (null, new MergeOptions { ToDepth = 3, Direction = MergeDirection.Down }),

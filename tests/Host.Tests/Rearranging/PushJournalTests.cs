@@ -137,6 +137,31 @@ public sealed class PushJournalTests : IDisposable
         Assert.Equal(100, new FileInfo(_test["other"]).Length);
     }
 
+    /// <summary>Whether files go is up to who finishes a commit, not to what was asked for then.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatAnInterruptedCommitHasLeft_IsDeletedOnlyWhenAskedForNow(bool isAsked)
+    {
+        string top = await ChainAsync();
+        string left = _test.Qed("left.qed", Size, "low.qed");
+        await new MergeJournal
+        {
+            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            SurvivorFormat = "qed",
+            Direction = MergeDirection.Down,
+            IsCommit = true,
+            Neighbour = Of("top.qed"),
+            TakesTop = false,
+            KeepsFiles = !isAsked,
+            Files = [Of("left.qed")],
+        }.WriteAsync(_test["low.qed"], Stop);
+        CommitResult result = await _test.Host.CommitAsync(top, new CommitOptions { DeleteSuperseded = isAsked }, cancellationToken: Stop);
+        Assert.Equal(isAsked ? [] : [left], result.SupersededPaths);
+        Assert.Equal(isAsked ? [left] : [], result.DeletedPaths);
+        Assert.Equal(isAsked ? ["base.qed", "low.qed", "top.qed"] : ["base.qed", "left.qed", "low.qed", "top.qed"], _test.Files);
+    }
+
     private Task<string> ChainAsync()
     {
         _test.Qed("base.qed", Size);

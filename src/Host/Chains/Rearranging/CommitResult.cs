@@ -9,6 +9,12 @@ public sealed record CommitResult
     /// <summary>The level that holds the content now.</summary>
     public required string TargetPath { get; init; }
 
-    /// <summary>Levels that were between and belong to the chain no more. They were not changed, but their parent was: they are of no use, and can be deleted.</summary>
+    /// <summary>
+    /// Files of levels that were between, belong to the chain no more, and were not deleted. They were not changed, but their parent was: they are of no use, and
+    /// should be deleted, because they count as children of the target.
+    /// </summary>
     public required IReadOnlyList<string> SupersededPaths { get; init; }
+
+    /// <summary>Files of such levels that were deleted; see <see cref="CommitOptions.DeleteSuperseded"/>.</summary>
+    public IReadOnlyList<string> DeletedPaths { get; init; } = [];
 }

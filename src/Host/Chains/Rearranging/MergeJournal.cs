@@ -31,7 +31,7 @@ internal sealed record MergeJournal
     /// <summary>Downwards: whether the neighbour is the top, and goes too, at the very end.</summary>
     public required bool TakesTop { get; init; }
 
-    /// <summary>Whether files stay: always for a commit.</summary>
+    /// <summary>Whether files stay: always for a commit, of which who finishes it says whether they go.</summary>
     public required bool KeepsFiles { get; init; }
 
     /// <summary>What is no part of the chain afterwards; the top excepted.</summary>

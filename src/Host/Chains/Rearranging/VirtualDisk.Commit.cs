@@ -28,7 +28,8 @@ public sealed partial class VirtualDisk
         Rearrangement work = await Rearrangement.BeginAsync(this, CommitOperation, cancellationToken).ConfigureAwait(false);
         await using (work.ConfigureAwait(false))
         {
-            MergeJournal? journal = await FindUnfinishedCommitAsync(work, options).ConfigureAwait(false);
+            MergeJournal? earlier = await FindUnfinishedCommitAsync(work, options).ConfigureAwait(false);
+            MergeJournal? journal = earlier;
             int depth = journal is null ? options.TargetDepth : DepthOf(work.Levels, journal.Survivor);
             RequireDepth(depth, CommitOperation);
             Level[] chain = [.. work.Levels];
@@ -56,11 +57,16 @@ public sealed partial class VirtualDisk
 
             // Also with the same levels: they are looked at anew, the target has another size and holds more.
             await work.PublishAsync([chain[0], .. chain[depth..]]).ConfigureAwait(false);
-            await CloseSupersededAsync(chain[1..depth]).ConfigureAwait(false);
+            List<string> deleted = await LeaveSupersededAsync(chain[1..depth], earlier, options).ConfigureAwait(false);
             await work.FreezeAsync(target).ConfigureAwait(false);
             if (!options.KeepTop)
             {
                 await EmptyTopAsync(work.Changes!, progress, work.Token).ConfigureAwait(false);
+            }
+
+            if (earlier is not null && options.DeleteSuperseded && _host is not null)
+            {
+                deleted.AddRange(await new MergeLeftovers(_host, earlier, target, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
             }
 
             if (journal is not null)
@@ -72,7 +78,8 @@ public sealed partial class VirtualDisk
             {
                 CopiedBytes = push.CopiedBytes,
                 TargetPath = target.Path,
-                SupersededPaths = [.. chain[1..depth].Select(level => level.Path).Union(journal?.Files.Select(file => file.Path) ?? [])],
+                SupersededPaths = [.. chain[1..depth].Select(level => level.Path).Union(earlier?.Files.Select(file => file.Path).Where(File.Exists) ?? []).Except(deleted)],
+                DeletedPaths = [.. deleted.Distinct()],
             };
         }
     }
@@ -137,6 +144,26 @@ public sealed partial class VirtualDisk
                 Path,
                 operation);
         }
+    }
+
+    /// <summary>Closes the levels between, and deletes their files where that is asked for and nobody has made an overlay of one meanwhile; returns what was deleted.</summary>
+    private async ValueTask<List<string>> LeaveSupersededAsync(Level[] levels, MergeJournal? earlier, CommitOptions options)
+    {
+        List<string> deleted = [];
+        bool deletes = options.DeleteSuperseded && levels.Length > 0 && !await HaveNewChildrenAsync(levels, earlier, options.SiblingFolders, CommitOperation).ConfigureAwait(false);
+        foreach (Level level in levels)
+        {
+            if (!deletes || level.Storage is not FileStorage)
+            {
+                await CloseSupersededAsync([level]).ConfigureAwait(false);
+            }
+            else if (await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false))
+            {
+                deleted.Add(level.Path);
+            }
+        }
+
+        return deleted;
     }
 
     // They were only read: what goes wrong here concerns nobody's data.

@@ -253,7 +253,7 @@ public sealed partial class VirtualDisk
     {
         Level[] open = [.. levels.Where(trace.Closed.Add)];
         bool keepsFiles = options.KeepFiles;
-        if (!keepsFiles && await HaveNewChildrenAsync(open, options, trace).ConfigureAwait(false))
+        if (!keepsFiles && await HaveNewChildrenAsync(open, trace.Earlier, options.SiblingFolders, MergeOperation).ConfigureAwait(false))
         {
             keepsFiles = true;
             trace.HasRemains = true;
@@ -272,18 +272,18 @@ public sealed partial class VirtualDisk
         }
     }
 
-    /// <summary>Whether somebody has made an overlay of one of the levels since the merge began: then their files stay.</summary>
-    private async ValueTask<bool> HaveNewChildrenAsync(Level[] levels, MergeOptions options, MergeTrace trace)
+    /// <summary>Whether somebody has made an overlay of one of the levels since the operation began: then their files stay.</summary>
+    private async ValueTask<bool> HaveNewChildrenAsync(Level[] levels, MergeJournal? gone, IReadOnlyList<string> siblingFolders, string operation)
     {
         try
         {
             await ChainSiblings.RequireNoneAsync(
-                _host, [.. _generation.Levels, .. levels], levels, trace.Earlier, options.SiblingFolders, MergeOperation, _logger, CancellationToken.None).ConfigureAwait(false);
+                _host, [.. _generation.Levels, .. levels], levels, gone, siblingFolders, operation, _logger, CancellationToken.None).ConfigureAwait(false);
             return false;
         }
         catch (ImageException exception)
         {
-            _logger.LogWarning(exception, "{Path}: the files of the merged levels stay: {Message}", Shown, exception.Message);
+            _logger.LogWarning(exception, "{Path}: the files of the levels that are left out stay: {Message}", Shown, exception.Message);
             return true;
         }
     }
