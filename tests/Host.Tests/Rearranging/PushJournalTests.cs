@@ -118,12 +118,18 @@ public sealed class PushJournalTests : IDisposable
     [InlineData("qedvd merge 1\n")]
     [InlineData("qedvd merge 1\nsurvivor x 1 2 qed\nhow down - -\nneighbour -\nend\n")]
     [InlineData("qedvd merge 1\nsurvivor 1 1 0 qed\nhow down - -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow down top -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow up top -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow up top -\nneighbour 1 1 0 5 base.qed\nend\n")]
+    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow commit top -\nneighbour 1 1 0 5 top.qed\nend\n")]
     [InlineData("qedvd merge 1\nsurvivor 1 1 0 qed\nhow down - -\nneighbour -\nfile 1 1 0 5\nend\n")]
     public async Task SomethingElseUnderThatName_IsNamed_AndNothingIsChanged(string text)
     {
         string top = await ChainAsync();
         string journal = MergeJournal.PathOf(_test["low.qed"]);
-        await File.WriteAllTextAsync(journal, text, Stop);
+        StorageIdentity low = FilePeek.At(_test["low.qed"]).Identity;
+        string filled = text.Replace("ID", FormattableString.Invariant($"{low.DeviceId:x} {low.FileId:x} {low.FileIdHigh:x}"), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(journal, filled, Stop);
         string[] before = _test.Files;
         ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(top, cancellationToken: Stop));
         Assert.Equal(ImageErrorKind.Corrupt, refused.Kind);

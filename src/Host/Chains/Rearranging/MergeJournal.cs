@@ -37,17 +37,17 @@ internal sealed record MergeJournal
     /// <summary>What is no part of the chain afterwards; the top excepted.</summary>
     public required IReadOnlyList<JournalFile> Files { get; init; }
 
-    /// <summary>What an operation on a chain that is about to change its links writes down; null where the survivor is no file.</summary>
+    /// <summary>What an operation on a chain that is about to change its links writes down; null where the survivor, or a top that goes, is no file.</summary>
     public static MergeJournal? For(IReadOnlyList<Level> chain, int from, int to, MergeDirection direction, bool keepsFiles)
     {
         bool isDown = direction == MergeDirection.Down;
         Level stays = chain[isDown ? to : from];
-        if (stays.Storage is not FileStorage survivor)
+        bool takesTop = isDown && from == 0;
+        if (stays.Storage is not FileStorage survivor || (takesTop && chain[0].Storage is not FileStorage))
         {
             return null;
         }
 
-        bool takesTop = isDown && from == 0;
         IEnumerable<Level> gone = chain.Skip(takesTop || !isDown ? from + 1 : from).Take(takesTop ? to - 1 : to - from);
         return new MergeJournal
         {
@@ -174,7 +174,7 @@ internal sealed record MergeJournal
 
         string[] survivor = Words(lines[1], "survivor", 5);
         string[] how = Words(lines[2], "how", 4);
-        return new MergeJournal
+        var journal = new MergeJournal
         {
             Survivor = Identity(survivor),
             SurvivorFormat = Uri.UnescapeDataString(survivor[4]),
@@ -185,6 +185,9 @@ internal sealed record MergeJournal
             Neighbour = lines[3] == $"neighbour {None}" ? null : ParseFile(lines[3], "neighbour"),
             Files = [.. lines[4..^2].Select(line => ParseFile(line, "file"))],
         };
+        return journal is { TakesTop: true } and ({ Neighbour: null } or { IsCommit: true } or { Direction: MergeDirection.Up })
+            ? throw Bad(path, "it says that the top goes, but not which that is, or it is none of those where it does")
+            : journal;
 
         JournalFile ParseFile(string line, string word)
         {
