@@ -14,7 +14,7 @@ public sealed partial class ChainHistory
 
         await OnDiskAsync(
             disk => disk.FlattenAsync(new FlattenOptions { SkipSpaceCheck = _random.Next(2) == 0 }),
-            () => _bench.Host.FlattenAsync(_chain.Top.Path, open: Open()),
+            () => _bench.Host.FlattenAsync(_chain.Top.Path, options: Open()),
             _ => _chain.Drop(_chain.Levels.Skip(1))).ConfigureAwait(false);
     }
 

@@ -22,7 +22,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 6 * Block, "base");
         _test.Fill("top", 9, 4 * Block, Block);
 
-        OperationResult result = await _test.Host.FlattenAsync(_test["top"], open: PullFolder.Options);
+        OperationResult result = await _test.Host.FlattenAsync(_test["top"], options: PullFolder.Options);
 
         Assert.Equal(new OperationResult(6 * Block, Block, 5 * Block), result);
         Assert.Equal((null, null), await _test.ParentOfAsync("top"));
@@ -46,7 +46,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 4 * Block, "old");
         byte[] expected = _test.Read("top");
 
-        OperationResult result = await _test.Host.RebaseAsync(_test["top"], _test["new"], open: PullFolder.Options);
+        OperationResult result = await _test.Host.RebaseAsync(_test["top"], _test["new"], options: PullFolder.Options);
 
         // Old zero over new data; equal; other data; old data over nothing.
         Assert.Equal(2 * Block, result.CopiedBytes);
@@ -67,7 +67,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 2 * Block, "old");
         _test.Zero("top", 0, Block);
 
-        await _test.Host.RebaseAsync(_test["top"], _test["new"], open: PullFolder.Options);
+        await _test.Host.RebaseAsync(_test["top"], _test["new"], options: PullFolder.Options);
 
         Assert.Equal(ExtentKind.Zero, await _test.OwnAsync("top", 0));
         Assert.Equal((0, 1), (_test.Read("top")[0], _test.Read("top")[Block]));
@@ -87,7 +87,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", (5 * Block) + 512, "old");
         byte[] expected = _test.Read("top");
 
-        await _test.Host.RebaseAsync(_test["top"], _test["new"], open: PullFolder.Options);
+        await _test.Host.RebaseAsync(_test["top"], _test["new"], options: PullFolder.Options);
 
         Assert.Equal(expected, _test.Read("top"));
     }
@@ -101,7 +101,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 4 * Block, "short");
 
         // To the grandparent, whose end the short one hid.
-        await _test.Host.RebaseAsync(_test["top"], _test["base"], open: PullFolder.Options);
+        await _test.Host.RebaseAsync(_test["top"], _test["base"], options: PullFolder.Options);
 
         Assert.Equal([ExtentKind.Free, ExtentKind.Zero], [await _test.OwnAsync("top", 0), await _test.OwnAsync("top", Block)]);
         byte[] bytes = _test.Read("top");
@@ -115,7 +115,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Fill("base", 7, 0, 2 * Block);
         _test.Create("top", Block + 512, "base");
 
-        await _test.Host.FlattenAsync(_test["top"], open: PullFolder.Options);
+        await _test.Host.FlattenAsync(_test["top"], options: PullFolder.Options);
 
         // The block that was written last lies last in the file.
         byte[] file = File.ReadAllBytes(_test["top"]);
@@ -135,7 +135,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 64 * Block, "base", 16 * Block);
         byte[] expected = _test.Read("top");
 
-        OperationResult result = await _test.Host.FlattenAsync(_test["top"], open: PullFolder.Options);
+        OperationResult result = await _test.Host.FlattenAsync(_test["top"], options: PullFolder.Options);
 
         Assert.Equal(32 * Block, result.CopiedBytes);
         Assert.Equal(expected, _test.Read("top"));
@@ -152,7 +152,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", Block, "common");
         byte[] expected = _test.Read("top");
 
-        await _test.Host.RebaseAsync(_test["top"], _test["new"], open: PullFolder.Options);
+        await _test.Host.RebaseAsync(_test["top"], _test["new"], options: PullFolder.Options);
 
         Assert.Equal(expected, _test.Read("top"));
         Assert.Equal(ExtentKind.Data, await _test.OwnAsync("top", 0));
@@ -166,7 +166,7 @@ public sealed class PullRuleTests : IDisposable
         _test.Fill("old", 1, 0, Block);
         _test.Create("top", 2 * Block, "old");
 
-        ImageException guess = await Refusal(() => _test.Host.RebaseAsync(_test["top"], _test["new.raw"], open: PullFolder.Options));
+        ImageException guess = await Refusal(() => _test.Host.RebaseAsync(_test["top"], _test["new.raw"], options: PullFolder.Options));
         Assert.Contains("-F", guess.Message, StringComparison.Ordinal);
         Assert.Equal(("old", null), await _test.ParentOfAsync("top"));
 
@@ -189,7 +189,7 @@ public sealed class PullRuleTests : IDisposable
         Assert.Equal(("old", null), await _test.ParentOfAsync("top"));
         Assert.Equal(ExtentKind.Data, await _test.OwnAsync("top", 0));
 
-        OperationResult rerun = await _test.Host.RebaseAsync(_test["top"], _test["new"], open: PullFolder.Options);
+        OperationResult rerun = await _test.Host.RebaseAsync(_test["top"], _test["new"], options: PullFolder.Options);
         Assert.Equal(0, rerun.CopiedBytes);
         Assert.Equal(1, _test.Read("top")[^1]);
     }

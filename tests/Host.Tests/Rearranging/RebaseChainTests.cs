@@ -92,7 +92,7 @@ public sealed class RebaseChainTests : IDisposable
         _test.Fill("alone", 3, 0, Block);
         byte[] expected = _test.Read("alone");
 
-        await _test.Host.RebaseAsync(_test["alone"], _test["middle"], open: PullFolder.Options);
+        await _test.Host.RebaseAsync(_test["alone"], _test["middle"], options: PullFolder.Options);
 
         Assert.Equal(expected, _test.Read("alone"));
         Assert.Equal(("middle", null), await _test.ParentOfAsync("alone"));
@@ -139,7 +139,7 @@ public sealed class RebaseChainTests : IDisposable
         }
 
         Assert.Equal(("../base", null), await _test.ParentOfAsync("inner/top"));
-        Assert.Equal(ImageErrorKind.NotFound, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.RebaseAsync(_test["top"], _test["gone"], open: PullFolder.Options))).Kind);
+        Assert.Equal(ImageErrorKind.NotFound, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.RebaseAsync(_test["top"], _test["gone"], options: PullFolder.Options))).Kind);
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class RebaseChainTests : IDisposable
         Chain("base", "middle", "top");
         File.Delete(_test["middle"]);
 
-        ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.RebaseAsync(_test["top"], _test["base"], open: PullFolder.Options));
+        ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.RebaseAsync(_test["top"], _test["base"], options: PullFolder.Options));
 
         Assert.Equal(ImageErrorKind.NotFound, refusal.Kind);
         Assert.Contains("rebase -u", refusal.Message, StringComparison.Ordinal);

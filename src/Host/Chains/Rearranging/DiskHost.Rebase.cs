@@ -5,27 +5,27 @@ public sealed partial class DiskHost
 {
     /// <summary>Makes a disk that is not in use independent of its parents; see <see cref="VirtualDisk.FlattenAsync"/>.</summary>
     /// <param name="path">The top image.</param>
-    /// <param name="options">How; null: as fast as it goes.</param>
-    /// <param name="open">How the image and its parents are opened; always for writing.</param>
+    /// <param name="flatten">How; null: as fast as it goes.</param>
+    /// <param name="options">How the image and its parents are opened; always for writing.</param>
     /// <param name="progress">Told how far it is, in bytes of the disk.</param>
     /// <param name="cancellationToken">Stops between steps.</param>
     public ValueTask<OperationResult> FlattenAsync(
-        string path, FlattenOptions? options = null, DiskOpenOptions? open = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        RearrangeAsync(path, open, disk => disk.FlattenAsync(options, progress, cancellationToken), cancellationToken);
+        string path, FlattenOptions? flatten = null, DiskOpenOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        RearrangeAsync(path, options, disk => disk.FlattenAsync(flatten, progress, cancellationToken), cancellationToken);
 
     /// <summary>Gives a disk that is not in use another parent, or none, with the same content; see <see cref="VirtualDisk.RebaseAsync"/>.</summary>
     /// <param name="path">The top image.</param>
     /// <param name="parentPath">The new parent's file; null: none.</param>
-    /// <param name="options">How.</param>
-    /// <param name="open">How the image, its parents and the new ones are opened; the image always for writing.</param>
+    /// <param name="rebase">How; null: as in its defaults.</param>
+    /// <param name="options">How the image, its parents and the new ones are opened; the image always for writing.</param>
     /// <param name="progress">Told how far it is, in bytes of the disk.</param>
     /// <param name="cancellationToken">Stops between steps.</param>
     public ValueTask<OperationResult> RebaseAsync(
-        string path, string? parentPath, RebaseOptions? options = null, DiskOpenOptions? open = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        RearrangeAsync(path, open, disk => disk.RebaseAsync(parentPath, options, progress, cancellationToken), cancellationToken);
+        string path, string? parentPath, RebaseOptions? rebase = null, DiskOpenOptions? options = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        RearrangeAsync(path, options, disk => disk.RebaseAsync(parentPath, rebase, progress, cancellationToken), cancellationToken);
 
     private async ValueTask<OperationResult> RearrangeAsync(
-        string path, DiskOpenOptions? open, Func<VirtualDisk, ValueTask<OperationResult>> operation, CancellationToken cancellationToken)
+        string path, DiskOpenOptions? options, Func<VirtualDisk, ValueTask<OperationResult>> operation, CancellationToken cancellationToken)
     {
         OperationResult result = default;
         bool isOpen = false;
@@ -33,7 +33,7 @@ public sealed partial class DiskHost
         {
             await WithDiskAsync(
                 path,
-                open,
+                options,
                 async disk =>
                 {
                     isOpen = true;
