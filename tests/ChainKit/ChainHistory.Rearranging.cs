@@ -85,8 +85,10 @@ public sealed partial class ChainHistory
                 bool isDown = result.Direction == MergeDirection.Down;
                 string[] merged = [.. _chain.Levels.Skip(from).Take(to - from + 1).Select(level => level.Path)];
                 Assert.Equal(merged[isDown ? ^1 : 0], result.SurvivorPath);
-                Assert.Equal(merged.Except([result.SurvivorPath]).Order(), result.RemovedPaths.Order());
-                Assert.All(result.RemovedPaths, path => Assert.Equal(options.KeepFiles, File.Exists(path)));
+                Assert.Equal(merged.Except([result.SurvivorPath]).Order(), (options.KeepFiles ? result.KeptPaths : result.RemovedPaths).Order());
+                Assert.Empty(options.KeepFiles ? result.RemovedPaths : result.KeptPaths);
+                Assert.All(result.RemovedPaths, path => Assert.False(File.Exists(path)));
+                Assert.All(result.KeptPaths, path => Assert.True(File.Exists(path)));
                 _chain.Merge(from, to, isDown);
             }).ConfigureAwait(false);
     }

@@ -102,9 +102,10 @@ internal sealed class MergeVerb : Verb
     private static void Tell(Report report, string file, string path, MergeResult result)
     {
         string survivor = HostPath.LikeGiven(file, result.SurvivorPath);
-        string top = result.RemovedPaths.Contains(path) ? survivor : file;
-        string[] removed = [.. result.RemovedPaths.Where(path => !File.Exists(path)).Select(path => HostPath.LikeGiven(file, path))];
-        string[] kept = [.. result.RemovedPaths.Where(File.Exists).Select(path => HostPath.LikeGiven(file, path))];
+        bool isTopKept = result.KeptPaths.Contains(path);
+        string top = isTopKept || result.RemovedPaths.Contains(path) ? survivor : file;
+        string[] removed = [.. result.RemovedPaths.Select(path => HostPath.LikeGiven(file, path))];
+        string[] kept = [.. result.KeptPaths.Select(path => HostPath.LikeGiven(file, path))];
         report.Write(
             json =>
             {

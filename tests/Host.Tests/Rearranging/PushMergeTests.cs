@@ -50,7 +50,8 @@ public sealed class PushMergeTests : IDisposable
             bool isDown = result.Direction == MergeDirection.Down;
             Assert.Equal(chain.Paths[isDown ? to : from], result.SurvivorPath);
             string[] gone = [.. chain.Paths.Skip(isDown ? from : from + 1).Take(to - from)];
-            Assert.Equal(gone.Order(), result.RemovedPaths.Order());
+            Assert.Equal(gone.Order(), (isKept ? result.KeptPaths : result.RemovedPaths).Order());
+            Assert.Empty(isKept ? result.RemovedPaths : result.KeptPaths);
             Assert.All(gone, file => Assert.Equal(isKept, File.Exists(file)));
             Assert.Equal(isDown && from == 0 ? result.SurvivorPath : chain.Paths[0], path);
             Assert.DoesNotContain(_test.Files, file => file.StartsWith('.'));

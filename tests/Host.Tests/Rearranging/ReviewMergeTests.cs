@@ -167,6 +167,33 @@ public sealed class ReviewMergeTests : IDisposable
         disk.Close();
     }
 
+    /// <summary>An image that cannot be read may be a child of a level that would go.</summary>
+    [Theory]
+    [InlineData(MergeDirection.Up, 0, "mid.qed", "top.qed")]
+    [InlineData(MergeDirection.Down, 1, "mid.qed", "top.qed")]
+    [InlineData(MergeDirection.Down, 0, "top.qed", "mid.qed")]
+    [InlineData(MergeDirection.Auto, 0, "mid.qed", "top.qed")]
+    public async Task Merge_BesideAnImageThatCannotBeRead_DeletesNothing(MergeDirection direction, int from, string kept, string top)
+    {
+        MakeChain();
+        _test.Qed("damaged.qed", Size, "mid.qed");
+        using (FileStream file = File.OpenWrite(_test["damaged.qed"]))
+        {
+            // Clusters that are no power of two.
+            file.Position = 4;
+            file.WriteByte(3);
+        }
+
+        MergeResult result = await _test.Host.MergeAsync(_test["top.qed"], new MergeOptions { FromDepth = from, ToDepth = from + 1, Direction = direction }, cancellationToken: Stop);
+
+        Assert.Empty(result.RemovedPaths);
+        Assert.Equal([_test[kept]], result.KeptPaths);
+        Assert.Equal(["base.qed", "damaged.qed", "mid.qed", "top.qed"], _test.Files);
+        using VirtualDisk again = _test.Host.OpenDisk(_test[top], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal([1, 2, 3], Firsts(again));
+        Assert.Equal(2, again.Levels.Count);
+    }
+
     [Fact]
     public async Task MergeFromTheTop_OpenedByALink_IsRefusedBeforeAnythingIsCopied()
     {

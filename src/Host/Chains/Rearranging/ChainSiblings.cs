@@ -8,7 +8,7 @@ internal static class ChainSiblings
 {
     private const int MaxShown = 5;
 
-    /// <summary>Throws when there are any over levels that an operation changes or deletes. Of which that cannot be told, goes to the log.</summary>
+    /// <summary>Throws when there are any over levels that an operation changes or deletes.</summary>
     /// <param name="host">Null for a disk that no host has opened: then there is nowhere to look.</param>
     /// <param name="chain">All levels of the chain.</param>
     /// <param name="touched">Those that must have no other children.</param>
@@ -17,13 +17,14 @@ internal static class ChainSiblings
     /// <param name="operation">For the message.</param>
     /// <param name="logger">For what cannot be told.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async ValueTask RequireNoneAsync(
+    /// <returns>False when of some files, which go to the log, it cannot be told: then nothing should be deleted.</returns>
+    public static async ValueTask<bool> RequireNoneAsync(
         DiskHost? host, IReadOnlyList<Level> chain, IEnumerable<Level> touched, MergeJournal? gone, IReadOnlyList<string> folders, string operation, ILogger logger, CancellationToken cancellationToken)
     {
         Level[] files = [.. touched.Where(level => level.Storage is FileStorage)];
         if (host is null || files.Length == 0)
         {
-            return;
+            return true;
         }
 
         SiblingReport found = await host.FindChildrenAsync(
@@ -46,6 +47,8 @@ internal static class ChainSiblings
                 chain[0].Path,
                 operation);
         }
+
+        return found.Uncertain.Count == 0;
     }
 
     /// <summary>The folders of the levels' files.</summary>

@@ -20,13 +20,12 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     {
         string[] folders = [.. ChainSiblings.FoldersOf(chain), .. siblingFolders.Select(HostPath.GetFull).Select(Path.TrimEndingDirectorySeparator)];
         List<string> gone = [];
-        bool hasChildren = await HaveChildrenAsync(folders, cancellationToken).ConfigureAwait(false);
+        string? children = await WhichChildrenAsync(folders, cancellationToken).ConfigureAwait(false);
         foreach (JournalFile file in journal.Files)
         {
             FilePeek peek = FilePeek.At(file.Path);
             string? why = peek.Error is { Kind: ImageErrorKind.NotFound } && !peek.IsLink ? ""
-                : hasChildren ? "other images need one of the merged ones"
-                : await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file);
+                : children ?? await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file);
             if (why is { Length: > 0 })
             {
                 _logger.LogWarning("{Path}: left by an interrupted merge, and not deleted, because {Reason}; look at it, and delete it if you do not need it", DisplayText.Escape(file.Path), why);
@@ -40,12 +39,15 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         return gone;
     }
 
-    private async ValueTask<bool> HaveChildrenAsync(IReadOnlyList<string> folders, CancellationToken cancellationToken)
+    /// <summary>Null when no other image needs one of the files, for certain.</summary>
+    private async ValueTask<string?> WhichChildrenAsync(IReadOnlyList<string> folders, CancellationToken cancellationToken)
     {
         StorageIdentity[] files = [.. journal.Files.Select(file => file.Identity)];
         SiblingReport children = await host.FindChildrenAsync(
             files, [.. files, .. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)], folders, cancellationToken).ConfigureAwait(false);
-        return children.Count > 0;
+        return children.Count > 0 ? "other images need one of the merged ones"
+            : children.Uncertain.Count > 0 ? $"of '{DisplayText.Escape(children.Uncertain[0].Path)}' it cannot be told whether it needs one of the merged ones"
+            : null;
     }
 
     /// <summary>Why a file is not to be deleted; null if nothing is against it.</summary>

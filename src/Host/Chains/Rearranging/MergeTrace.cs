@@ -17,6 +17,9 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
     /// <summary>Levels that were closed, and whose files were deleted where they had to be.</summary>
     public HashSet<Level> Closed { get; } = [];
 
+    /// <summary>The files that were deleted.</summary>
+    public List<string> Removed { get; } = [];
+
     /// <summary>Whether a link has begun to change.</summary>
     public bool IsLinking { get; set; }
 

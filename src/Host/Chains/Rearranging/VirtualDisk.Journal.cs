@@ -55,7 +55,7 @@ public sealed partial class VirtualDisk
 
         Level survivor = chain[depth];
         IReadOnlyList<string> gone = journal.KeepsFiles
-            ? [.. journal.Files.Select(file => file.Path)]
+            ? []
             : await new MergeLeftovers(_host, journal, survivor, chain).RemoveAsync(siblingFolders, work.Token).ConfigureAwait(false);
         await MergeJournal.RemoveAsync(survivor).ConfigureAwait(false);
         return new MergeResult
@@ -64,6 +64,7 @@ public sealed partial class VirtualDisk
             SurvivorPath = survivor.Path,
             CopiedBytes = 0,
             RemovedPaths = journal.TakesTop ? [journal.Neighbour!.Path, .. gone] : gone,
+            KeptPaths = [.. LeftOf(journal).Except(gone)],
         };
     }
 

@@ -128,12 +128,18 @@ public sealed partial class VirtualDisk
             return options.Direction;
         }
 
-        ImageException? down = await WhyNotAsync(work, from, to, MergeDirection.Down, options).ConfigureAwait(false);
-        ImageException? up = await WhyNotAsync(work, from, to, MergeDirection.Up, options).ConfigureAwait(false);
+        (ImageException? down, bool mayDelete) = await WhyNotAsync(work, from, to, MergeDirection.Down, options).ConfigureAwait(false);
+        (ImageException? up, _) = await WhyNotAsync(work, from, to, MergeDirection.Up, options).ConfigureAwait(false);
         if (down is not null || up is not null)
         {
             // Where neither goes, the one that is taken says why.
             return down is null ? MergeDirection.Down : MergeDirection.Up;
+        }
+
+        if (from == 0 && !mayDelete && !options.KeepFiles)
+        {
+            // A top that has to stay is better off as the survivor.
+            return MergeDirection.Up;
         }
 
         Level[] chain = [.. work.Levels];
@@ -141,21 +147,20 @@ public sealed partial class VirtualDisk
         return push.DataBytes < await EstimatePullBytesAsync(chain, from, to, work.Token).ConfigureAwait(false) ? MergeDirection.Down : MergeDirection.Up;
     }
 
-    private async ValueTask<ImageException?> WhyNotAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeOptions options)
+    private async ValueTask<(ImageException? Refusal, bool MayDelete)> WhyNotAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeOptions options)
     {
         try
         {
-            await RequireMergeableAsync(work, from, to, direction, gone: null, options).ConfigureAwait(false);
-            return null;
+            return (null, await RequireMergeableAsync(work, from, to, direction, gone: null, options).ConfigureAwait(false));
         }
         catch (ImageException exception)
         {
-            return exception;
+            return (exception, false);
         }
     }
 
-    /// <summary>Whether a merge in a direction may begin.</summary>
-    private async ValueTask RequireMergeableAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? gone, MergeOptions options)
+    /// <summary>Throws unless a merge in a direction may begin; returns whether files may be deleted, because for certain nobody else needs them.</summary>
+    private async ValueTask<bool> RequireMergeableAsync(Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? gone, MergeOptions options)
     {
         Level[] chain = [.. work.Levels];
         bool isDown = direction == MergeDirection.Down;
@@ -195,13 +200,18 @@ public sealed partial class VirtualDisk
 
         // Upwards only those are concerned that go.
         IEnumerable<Level> touched = isDown ? chain[from..(to + 1)] : options.KeepFiles ? [] : chain[(from + 1)..(to + 1)];
-        await ChainSiblings.RequireNoneAsync(_host, chain, touched, gone, options.SiblingFolders, MergeOperation, _logger, work.Token).ConfigureAwait(false);
+        return await ChainSiblings.RequireNoneAsync(_host, chain, touched, gone, options.SiblingFolders, MergeOperation, _logger, work.Token).ConfigureAwait(false);
     }
 
     private async ValueTask<MergeResult> RunMergeAsync(
         Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? journal, MergeOptions options, IProgress<OperationProgress>? progress)
     {
-        await RequireMergeableAsync(work, from, to, direction, journal, options).ConfigureAwait(false);
+        if (!await RequireMergeableAsync(work, from, to, direction, journal, options).ConfigureAwait(false) && !options.KeepFiles)
+        {
+            _logger.LogWarning("{Path}: the files of the merged levels stay, because of some images it cannot be told whether they need one of them", Shown);
+            options = options with { KeepFiles = true };
+        }
+
         Level[] chain = [.. work.Levels];
         Level survivor = direction == MergeDirection.Down ? chain[to] : chain[from];
         var trace = new MergeTrace(journal, MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
@@ -236,17 +246,24 @@ public sealed partial class VirtualDisk
     private async ValueTask<MergeResult> EndMergeAsync(
         Rearrangement work, MergeTrace trace, MergeDirection direction, long copied, IReadOnlyList<Level> gone, MergeOptions options)
     {
-        List<string> removed = [.. gone.Select(level => level.Path)];
-        if (trace.Earlier is { } earlier && _host is not null)
+        List<string> removed = [.. trace.Removed];
+        if (trace.Earlier is { KeepsFiles: false } earlier && _host is not null)
         {
-            removed.AddRange(earlier.KeepsFiles
-                ? earlier.Files.Select(file => file.Path)
-                : await new MergeLeftovers(_host, earlier, trace.Survivor, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
+            removed.AddRange(await new MergeLeftovers(_host, earlier, trace.Survivor, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
         }
 
         await trace.RemoveAsync().ConfigureAwait(false);
-        return new MergeResult { Direction = direction, SurvivorPath = trace.Survivor.Path, CopiedBytes = copied, RemovedPaths = [.. removed.Distinct()] };
+        return new MergeResult
+        {
+            Direction = direction,
+            SurvivorPath = trace.Survivor.Path,
+            CopiedBytes = copied,
+            RemovedPaths = [.. removed.Distinct()],
+            KeptPaths = [.. gone.Where(level => level.Storage is FileStorage).Select(level => level.Path).Union(LeftOf(trace.Earlier)).Except(removed)],
+        };
     }
+
+    private static IEnumerable<string> LeftOf(MergeJournal? journal) => journal?.Files.Select(file => file.Path).Where(File.Exists) ?? [];
 
     /// <summary>Closes levels that belong to the chain no more, and deletes their files; what could not be is logged.</summary>
     private async ValueTask RemoveLevelsAsync(IReadOnlyList<Level> levels, MergeOptions options, MergeTrace trace)
@@ -265,21 +282,30 @@ public sealed partial class VirtualDisk
             {
                 await CloseSupersededAsync([level]).ConfigureAwait(false);
             }
+            else if (await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false))
+            {
+                trace.Removed.Add(level.Path);
+            }
             else
             {
-                trace.HasRemains |= !await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false);
+                trace.HasRemains = true;
             }
         }
     }
 
-    /// <summary>Whether somebody has made an overlay of one of the levels since the operation began: then their files stay.</summary>
+    /// <summary>Whether somebody has made an overlay of one of the levels since the operation began, or that cannot be told: then their files stay.</summary>
     private async ValueTask<bool> HaveNewChildrenAsync(Level[] levels, MergeJournal? gone, IReadOnlyList<string> siblingFolders, string operation)
     {
         try
         {
-            await ChainSiblings.RequireNoneAsync(
-                _host, [.. _generation.Levels, .. levels], levels, gone, siblingFolders, operation, _logger, CancellationToken.None).ConfigureAwait(false);
-            return false;
+            if (await ChainSiblings.RequireNoneAsync(
+                _host, [.. _generation.Levels, .. levels], levels, gone, siblingFolders, operation, _logger, CancellationToken.None).ConfigureAwait(false))
+            {
+                return false;
+            }
+
+            _logger.LogWarning("{Path}: the files of the levels that are left out stay, because of some images it cannot be told whether they need one of them", Shown);
+            return true;
         }
         catch (ImageException exception)
         {

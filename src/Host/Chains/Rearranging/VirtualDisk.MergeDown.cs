@@ -70,7 +70,7 @@ public sealed partial class VirtualDisk
                         await trace.RemoveAsync().ConfigureAwait(false);
                     }
 
-                    await RemoveTopNameAsync(top, options.KeepFiles).ConfigureAwait(false);
+                    await RemoveTopNameAsync(top, trace, options.KeepFiles).ConfigureAwait(false);
                     _options = _options with { Format = _options.Format is null ? null : target.FormatId, FormatOptions = new DiskOpenOptions().FormatOptions };
                     isReplaced = true;
                     await work.PublishHeldAsync([.. chain[to..]]).ConfigureAwait(false);
@@ -138,12 +138,19 @@ public sealed partial class VirtualDisk
         }
     }
 
-    private async ValueTask RemoveTopNameAsync(Level top, bool keepFile)
+    private async ValueTask RemoveTopNameAsync(Level top, MergeTrace trace, bool keepFile)
     {
-        if (!keepFile && top.Storage is FileStorage && !await Task.Run(() => LevelRemoval.TryRemoveName(top, _logger)).ConfigureAwait(false))
+        if (keepFile || top.Storage is not FileStorage)
+        {
+            return;
+        }
+
+        if (!await Task.Run(() => LevelRemoval.TryRemoveName(top, _logger)).ConfigureAwait(false))
         {
             throw new ImageException(
                 ImageErrorKind.Io, $"{Shown}: cannot merge the top into '{DisplayText.Escape(_generation.Levels[^1].Path)}': its file could not be deleted, and would hide what is written from then on. The disk goes on with it.", Path, MergeOperation);
         }
+
+        trace.Removed.Add(top.Path);
     }
 }
