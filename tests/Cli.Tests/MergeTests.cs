@@ -65,6 +65,8 @@ public sealed class MergeTests : IDisposable
 
         Assert.Contains("Of no use any more, and not deleted: 'top.qed'.", said, StringComparison.Ordinal);
         Assert.Contains("ATTENTION", said, StringComparison.Ordinal);
+        Assert.Contains("WARNING: 'top.qed' still opens, over 'two.qed', and hides what is written there from now on.", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("Deleted", said, StringComparison.Ordinal);
         Assert.True(File.Exists(_cli.PathOf("top.qed")));
         await ShouldReadAsync("two.qed");
     }

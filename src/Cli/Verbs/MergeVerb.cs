@@ -24,7 +24,7 @@ internal sealed class MergeVerb : Verb
         _from = Text("--from", "FILE", "The highest of the levels to merge; TOP unless given.");
         _to = Text("--to", "FILE", "The lowest of them; the parent of the highest unless given.");
         _direction = Text("--direction", "auto|down|up", "Which stays: the lowest (down), the highest (up), or what is less work (auto, unless given).");
-        _keep = Switch("--keep", "Do not delete the files that are of no use any more.");
+        _keep = Switch("--keep", "Do not delete the files that are of no use any more. Downwards from TOP, TOP stays too: do not open it again.");
         _siblings = Texts("--siblings", "DIR", "Look in DIR too for other images that have a level as their parent. May be given several times.");
         _rearrange = RearrangeOptions.AddTo(Command);
         _file = Operand("TOP", "The top image of a chain. Its disk reads the same afterwards, perhaps from another file.");
@@ -37,7 +37,9 @@ internal sealed class MergeVerb : Verb
         Makes one level of two or more neighbours, and deletes the files of the others once the one that stays
         is complete and the level above it names it. Downwards from TOP, TOP itself is among those that are
         deleted: the disk goes on in another file, and what names TOP must be told. To keep that name:
-        --direction up. Refused when other images in the folders of the chain (or in --siblings DIR) have a
+        --direction up. With --keep, TOP's old file still opens over the one that stays, and hides there what is
+        written to that from then on: do not use it any more. Files are kept, and named, also where of an image
+        it cannot be told whether it needs them. Refused when other images in the folders of the chain (or in --siblings DIR) have a
         level as their parent that would change or go.
         """;
 
@@ -133,6 +135,11 @@ internal sealed class MergeVerb : Verb
                 if (top != file)
                 {
                     output.WriteLine($"ATTENTION: the disk goes on in '{DisplayText.Escape(top)}'. Use that file from now on, not '{DisplayText.Escape(file)}'.");
+                }
+
+                if (isTopKept)
+                {
+                    output.WriteLine($"WARNING: '{DisplayText.Escape(file)}' still opens, over '{DisplayText.Escape(top)}', and hides what is written there from now on. Delete it, or never open it again.");
                 }
             });
     }
