@@ -168,6 +168,26 @@ public sealed class PushJournalTests : IDisposable
         Assert.Equal(isAsked ? ["base.qed", "low.qed", "top.qed"] : ["base.qed", "left.qed", "low.qed", "top.qed"], _test.Files);
     }
 
+    [Fact]
+    public async Task ACommitPastLevels_IntoWhatAnotherMergeHasNotFinished_IsRefusedBeforeAnythingIsCopied()
+    {
+        await ChainAsync();
+        string above = _test.Qed("above.qed", Size, "top.qed");
+        using (VirtualDisk disk = _test.Host.OpenDisk(above))
+        {
+            disk.Write(0, new byte[] { 1 });
+            disk.Close();
+        }
+
+        _test.Qed("elsewhere.qed", Size);
+        await JournalAsync("low.qed", "elsewhere.qed");
+        byte[] before = await File.ReadAllBytesAsync(_test["low.qed"], Stop);
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(
+            async () => await _test.Host.CommitAsync(above, new CommitOptions { TargetDepth = 2 }, cancellationToken: Stop));
+        Assert.Contains(MergeJournal.PathOf(_test["low.qed"]), refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await File.ReadAllBytesAsync(_test["low.qed"], Stop));
+    }
+
     private Task<string> ChainAsync()
     {
         _test.Qed("base.qed", Size);

@@ -37,6 +37,7 @@ public sealed partial class VirtualDisk
             if (depth > 1)
             {
                 RequireCapability(ImageCapabilities.SetParent, "give another parent to");
+                await RequireNoJournalAsync(target, earlier, work.Token).ConfigureAwait(false);
             }
 
             await ChainSiblings.RequireNoneAsync(_host, chain, chain[1..(depth + 1)], journal, options.SiblingFolders, CommitOperation, _logger, work.Token).ConfigureAwait(false);
@@ -95,6 +96,20 @@ public sealed partial class VirtualDisk
         }
 
         return journal is { IsCommit: true } && journal.IsNeighbour(work.Levels[0]) && DepthOf(work.Levels, journal.Survivor) > 0 ? journal : null;
+    }
+
+    /// <summary>There is room for one journal beside a target: that of another chain's merge would be found in the way only after all is copied.</summary>
+    private async ValueTask RequireNoJournalAsync(Level target, MergeJournal? own, CancellationToken cancellationToken)
+    {
+        if (own is null && target.Storage is FileStorage file && await MergeJournal.ReadAsync(target.Path, file.Identity, cancellationToken).ConfigureAwait(false) is { } other)
+        {
+            string hint = other.Neighbour is { } neighbour ? $" Merge the chain of '{DisplayText.Escape(neighbour.Path)}' first." : "";
+            throw new ImageException(
+                ImageErrorKind.InvalidArgument,
+                $"{Shown}: cannot commit past levels into '{DisplayText.Escape(target.Path)}': another merge or commit into it was interrupted.{hint} If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(target.Path))}'.",
+                Path,
+                CommitOperation);
+        }
     }
 
     private LevelPush NewPush(IReadOnlyList<Level> levels, VirtualDisk target, ChainOperationOptions options, long totalBytes, string phase, IProgress<OperationProgress>? progress) =>
