@@ -33,11 +33,11 @@ internal sealed class CommitVerb : Verb
     public override string Details =>
         """
         Moves what FILE holds into its parent, or with -b into a level further down, together with what the
-        levels between hold. Those are of no use then, and are named; they still have BASE beneath them and stand
-        in the way of later commits and merges, so delete them, or let --delete-superseded do it. BASE grows
-        where it is shorter than the disk. Refused when other images in the folders of the chain (or in --siblings DIR) have a level as
-        their parent that would change: they would read something else. Afterwards FILE is empty, over BASE.
-        To make one file of two: qedvd merge.
+        levels between hold. Those are of no use then, and are named; they still have BASE beneath them and
+        stand in the way of later commits and merges, so delete them, or let --delete-superseded do it. BASE
+        grows where it is shorter than the disk. Refused when other images in the folders of the chain (or in
+        --siblings DIR) have a level as their parent that would change: they would read something else.
+        Afterwards FILE is empty, over BASE. To make one file of two: qedvd merge.
         """;
 
     public override string StoppedText => "stopped; the chain is valid, and the disk reads as before. Run it again to go on.";

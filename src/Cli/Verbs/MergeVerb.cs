@@ -39,8 +39,8 @@ internal sealed class MergeVerb : Verb
         deleted: the disk goes on in another file, and what names TOP must be told. To keep that name:
         --direction up. With --keep, TOP's old file still opens over the one that stays, and hides there what is
         written to that from then on: do not use it any more. Files are kept, and named, also where of an image
-        it cannot be told whether it needs them. Refused when other images in the folders of the chain (or in --siblings DIR) have a
-        level as their parent that would change or go.
+        it cannot be told whether it needs them. Refused when other images in the folders of the chain (or in
+        --siblings DIR) have a level as their parent that would change or go.
         """;
 
     public override string StoppedText => "stopped; the chain is valid, and the disk reads as before. Run it again to go on.";
