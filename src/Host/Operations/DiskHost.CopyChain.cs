@@ -26,26 +26,17 @@ public sealed partial class DiskHost
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBytesPerSecond, nameof(options));
         ThrowIfDisposed();
         Generation chain = await new ChainOpener(_opener, ForCopying(options.Source)).OpenAsync<AsyncIo>(HostPath.GetFull(sourceTop), cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<(string Path, string FormatId)> copies;
         try
         {
             var copier = new ChainCopier(this, chain.Levels, HostPath.GetFull(targetFolder), options, progress);
             await using (copier.ConfigureAwait(false))
             {
-                copies = await copier.RunAsync(cancellationToken).ConfigureAwait(false);
+                return await copier.RunAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
             await VirtualDisk.CloseLevelsAsync<AsyncIo>(chain.Levels).ConfigureAwait(false);
         }
-
-        List<ImageDescription> described = [];
-        foreach ((string path, string format) in copies)
-        {
-            described.Add(await DescribeImageAsync(path, new ImageOpenRequest { Format = format }, CancellationToken.None).ConfigureAwait(false));
-        }
-
-        return described;
     }
 }

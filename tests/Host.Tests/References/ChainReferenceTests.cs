@@ -89,7 +89,7 @@ public sealed class ChainReferenceTests : IDisposable
 
         ImageException refusal = Refusal(top);
         Assert.Equal(ImageErrorKind.RefusedByPolicy, refusal.Kind);
-        Assert.Contains("AllowedRoots", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("--trusted", refusal.Message, StringComparison.Ordinal);
         _test.Host.OpenDisk(top, new DiskOpenOptions { Trust = ReferenceTrust.Trusted }).Dispose();
     }
 

@@ -10,6 +10,7 @@ internal sealed class ChainCopier : IAsyncDisposable
     private readonly CopyChainOptions _options;
     private readonly IProgress<OperationProgress>? _progress;
     private readonly List<PendingFile> _files = [];
+    private readonly List<ImageDescription> _described = [];
     private readonly long _totalBytes;
     private long _doneBytes;
 
@@ -46,8 +47,8 @@ internal sealed class ChainCopier : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns the copies, top first.</summary>
-    public async ValueTask<IReadOnlyList<(string Path, string FormatId)>> RunAsync(CancellationToken cancellationToken)
+    /// <summary>Returns the copies, top first, as they are when they get their names: after that nothing can fail.</summary>
+    public async ValueTask<IReadOnlyList<ImageDescription>> RunAsync(CancellationToken cancellationToken)
     {
         if (!_options.SkipSpaceCheck)
         {
@@ -62,7 +63,7 @@ internal sealed class ChainCopier : IAsyncDisposable
 
         _progress?.Report(new OperationProgress(_totalBytes, _totalBytes, "making durable"));
         await Task.Run(Publish, CancellationToken.None).ConfigureAwait(false);
-        return [.. _files.Select((file, depth) => (file.Path, _levels[depth].FormatId))];
+        return _described;
     }
 
     public async ValueTask DisposeAsync()
@@ -110,6 +111,7 @@ internal sealed class ChainCopier : IAsyncDisposable
             }
 
             await barriers.EndAsync(throws: true).ConfigureAwait(false);
+            _described.Add(await DescribeAsync(file, level.FormatId, cancellationToken).ConfigureAwait(false));
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
         {
@@ -119,6 +121,16 @@ internal sealed class ChainCopier : IAsyncDisposable
         finally
         {
             await barriers.EndAsync(throws: false).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<ImageDescription> DescribeAsync(PendingFile file, string format, CancellationToken cancellationToken)
+    {
+        var options = new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly | ImageOpenFlags.Info };
+        var image = new OpenedImage(await _host.Opener.OpenAsync<AsyncIo>(new KeptOpenStorage(file.Storage), file.Path, format, options, cancellationToken).ConfigureAwait(false));
+        await using (image.ConfigureAwait(false))
+        {
+            return image.Describe();
         }
     }
 
