@@ -162,6 +162,24 @@ public sealed class PushCommitTests : IDisposable
     }
 
     [Fact]
+    public async Task Commit_PastLevels_BesideAnImageThatCannotBeRead_KeepsThem()
+    {
+        _test.Qed("base.qed", Size);
+        string mid = _test.Qed("mid.qed", Size, "base.qed");
+        string top = _test.Qed("top.qed", Size, "mid.qed");
+        using (FileStream damaged = File.OpenWrite(_test.Qed("damaged.qed", Size, "mid.qed")))
+        {
+            // Clusters that are no power of two: what its parent is cannot be told.
+            damaged.Position = 4;
+            damaged.WriteByte(3);
+        }
+
+        CommitResult result = await _test.Host.CommitAsync(top, new CommitOptions { TargetDepth = 2, DeleteSuperseded = true }, cancellationToken: Stop);
+        Assert.Equal([mid], result.SupersededPaths);
+        Assert.True(File.Exists(mid));
+    }
+
+    [Fact]
     public async Task Commit_IsRefused_WhenAnotherImageNeedsTheTargetOrALevelBetween()
     {
         _test.Qed("base.qed", Size);

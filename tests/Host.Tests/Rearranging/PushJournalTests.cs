@@ -45,6 +45,7 @@ public sealed class PushJournalTests : IDisposable
     [InlineData("another parent")]
     [InlineData("another folder")]
     [InlineData("has a child")]
+    [InlineData("may have a child")]
     [InlineData("another file")]
     [InlineData("grown")]
     [InlineData("a link")]
@@ -67,6 +68,14 @@ public sealed class PushJournalTests : IDisposable
         if (kind == "has a child")
         {
             _test.Qed("child.qed", Size, "victim.qed");
+        }
+
+        if (kind == "may have a child")
+        {
+            // Clusters that are no power of two: what its parent is cannot be told.
+            using FileStream damaged = File.OpenWrite(_test.Qed("child.qed", Size, "victim.qed"));
+            damaged.Position = 4;
+            damaged.WriteByte(3);
         }
 
         await JournalAsync("low.qed", "top.qed", victim);
