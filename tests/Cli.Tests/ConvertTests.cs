@@ -39,6 +39,27 @@ public sealed class ConvertTests : IDisposable
         Assert.Contains("identical", await _cli.QemuImgOkAsync("compare", "-f", "qed", "-F", "raw", "top.qed", "copy.raw"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("raw", false)]
+    [InlineData("raw", true)]
+    [InlineData("qed", false)]
+    [InlineData("qed", true)]
+    public async Task Convert_WithSparseSizeZero_AllocatesAllOfTheTarget(string format, bool intoExisting)
+    {
+        const long SizeBytes = 3 << 20;
+        await _cli.MakeChainAsync();
+        if (intoExisting)
+        {
+            await _cli.QemuImgOkAsync("create", "-q", "-f", format, "copy", "3M");
+        }
+
+        await _cli.OkAsync(["convert", "-S", "0", "-f", "qed", "-O", format, .. (string[])(intoExisting ? ["-n"] : []), "top.qed", "copy"]);
+
+        Assert.Contains("identical", await _cli.QemuImgOkAsync("compare", "-f", "qed", "-F", format, "top.qed", "copy"), StringComparison.Ordinal);
+        string used = (await _cli.ShellAsync("stat -c %b copy")).ShouldExitWith(0).Output;
+        Assert.True(long.Parse(used, System.Globalization.CultureInfo.InvariantCulture) * 512 >= SizeBytes, used);
+    }
+
     [Fact]
     public async Task Convert_ThereAndBack_GivesTheSameBytes_AndStaysSparse()
     {

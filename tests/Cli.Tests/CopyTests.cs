@@ -98,7 +98,7 @@ public sealed class CopyTests : IDisposable
         await _cli.MakeChainAsync();
 
         JsonNode said = JsonNode.Parse(await _cli.OkAsync(["measure", .. options.Split(' '), "--output=json", "top.qed"]))!;
-        await _cli.OkAsync(["convert", "-S", "0", .. options.Split(' '), "top.qed", "new.qed"]);
+        await _cli.OkAsync(["convert", "-S", "1M", .. options.Split(' '), "top.qed", "new.qed"]);
 
         Assert.InRange(new FileInfo(_cli.PathOf("new.qed")).Length, 1, (long)said["required"]!);
         Assert.InRange((long)said["fully-allocated"]!, (3L << 20) + 1, 4L << 20);

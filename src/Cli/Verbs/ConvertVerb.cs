@@ -42,7 +42,7 @@ internal sealed class ConvertVerb : Verb
         _intoExisting = Switch("--no-create", "Write into TARGET, which exists and is as long as the source or longer.", "-n");
         _workers = Text("--workers", "N", "Work on N pieces at a time, 1 to 16.", "-m");
         _outOfOrder = Switch("--out-of-order", "Accepted as qemu-img has it; with several pieces at a time the order is never kept.", "-W");
-        _sparse = Text("--sparse-size", "SIZE", "Leave out zeros in pieces of SIZE (4k unless given); 0: copy them.", "-S");
+        _sparse = Text("--sparse-size", "SIZE", "Leave out zeros in pieces of SIZE (4k unless given); 0: leave out nothing, allocate all.", "-S");
         _overwrite = Switch("--overwrite", "Replace TARGET if it exists.");
         _cache = CacheMode.AddTo(Command);
         _operation = OperationOptions.AddTo(Command);

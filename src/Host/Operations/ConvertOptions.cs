@@ -36,7 +36,10 @@ public sealed record ConvertOptions
     /// </summary>
     public ConsistencyMode TargetMode { get; init; }
 
-    /// <summary>The unit in which zeros inside of data are found and left out, in bytes; 0: data is copied as it is.</summary>
+    /// <summary>
+    /// The unit in which zeros inside of data are found and left out, in bytes. 0: nothing is left out, zeros and holes are written as data, so that all of the
+    /// target has its place in the file; only with <see cref="ParentPath"/> what reads as the parent is left to it all the same.
+    /// </summary>
     public int ZeroBlockBytes { get; init; } = 4096;
 
     /// <summary>How many pieces are worked on at a time, 1 to 16; null: as many as the processor is good for.</summary>

@@ -73,7 +73,7 @@ public sealed partial class DiskHost
         var create = new ImageCreateOptions { VirtualSizeBytes = source.LengthBytes, Parent = parent?.Name, FormatOptions = options.FormatOptions };
         if (!options.SkipSpaceCheck)
         {
-            await RequireRoomAsync(path, source, parent?.Disk, format, create, "convert", cancellationToken).ConfigureAwait(false);
+            await RequireRoomAsync(path, source, parent?.Disk, format, create, options.ZeroBlockBytes == 0 && parent is null, cancellationToken).ConfigureAwait(false);
         }
 
         PendingFile file = await CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false);
@@ -93,6 +93,7 @@ public sealed partial class DiskHost
                     {
                         Beneath = parent?.Disk,
                         ZeroBlockBytes = options.ZeroBlockBytes,
+                        CopiesAll = options.ZeroBlockBytes == 0 && parent is null,
                         Workers = options.Workers ?? DiskCopier.DefaultWorkers,
                         Limiter = options.MaxBytesPerSecond > 0 ? limiter : null,
                         ShareInto = file.Storage,
@@ -163,13 +164,14 @@ public sealed partial class DiskHost
 
             if (!options.SkipSpaceCheck)
             {
-                await RequireRoomInsideAsync(path, source, target, cancellationToken).ConfigureAwait(false);
+                await RequireRoomInsideAsync(path, source, target, options.ZeroBlockBytes == 0, cancellationToken).ConfigureAwait(false);
             }
 
             using var limiter = new RateLimiter(options.MaxBytesPerSecond, _opener.Time);
             var copier = new DiskCopier(source, target, progress)
             {
                 ZeroBlockBytes = options.ZeroBlockBytes,
+                CopiesAll = options.ZeroBlockBytes == 0,
                 WritesZeros = true,
                 Workers = options.Workers ?? DiskCopier.DefaultWorkers,
                 Limiter = options.MaxBytesPerSecond > 0 ? limiter : null,
@@ -183,7 +185,7 @@ public sealed partial class DiskHost
     }
 
     // What the target has a place for already takes no more room.
-    private static async ValueTask RequireRoomInsideAsync(string path, VirtualDisk source, VirtualDisk target, CancellationToken cancellationToken)
+    private static async ValueTask RequireRoomInsideAsync(string path, VirtualDisk source, VirtualDisk target, bool isWhole, CancellationToken cancellationToken)
     {
         if (VolumeRoom.FindAvailableBytes(path) is not { } available || available >= source.LengthBytes)
         {
@@ -201,7 +203,7 @@ public sealed partial class DiskHost
                 {
                     (DiskExtent wanted, DiskExtent held) = await ExtentCursor.FindBothAsync(from, into, offset).ConfigureAwait(false);
                     long end = Math.Min(source.LengthBytes, Math.Min(wanted.EndBytes, held.EndBytes));
-                    needed += wanted.ReadsZero || (held is { Depth: 0, Kind: ExtentKind.Data }) ? 0 : end - offset;
+                    needed += (wanted.ReadsZero && !isWhole) || (held is { Depth: 0, Kind: ExtentKind.Data }) ? 0 : end - offset;
                     offset = end;
                 }
             }

@@ -71,7 +71,7 @@ public sealed partial class DiskHost
     private static ImageMeasurement Read(ImageMeter meter) => new(meter.RequiredBytes, meter.FullyAllocatedBytes) { AllocatedBytes = meter.AllocatedBytes };
 
     /// <summary>Throws when the volume of a new image seems too small for it. Goes through the source's map only when a full image would not fit.</summary>
-    private async ValueTask RequireRoomAsync(string path, VirtualDisk source, VirtualDisk? beneath, string format, ImageCreateOptions create, string operation, CancellationToken cancellationToken)
+    private async ValueTask RequireRoomAsync(string path, VirtualDisk source, VirtualDisk? beneath, string format, ImageCreateOptions create, bool isWhole, CancellationToken cancellationToken)
     {
         if (VolumeRoom.FindAvailableBytes(path) is not { } available)
         {
@@ -94,7 +94,11 @@ public sealed partial class DiskHost
             return;
         }
 
-        await FillAsync(meter, source, beneath, cancellationToken).ConfigureAwait(false);
-        VolumeRoom.Require(path, meter.AllocatedBytes, operation);
+        if (!isWhole)
+        {
+            await FillAsync(meter, source, beneath, cancellationToken).ConfigureAwait(false);
+        }
+
+        VolumeRoom.Require(path, isWhole ? meter.FullyAllocatedBytes : meter.AllocatedBytes, "convert");
     }
 }

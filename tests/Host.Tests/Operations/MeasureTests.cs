@@ -30,7 +30,7 @@ public sealed class MeasureTests : IDisposable
         var raw = new DiskOpenOptions { Format = "raw" };
 
         ImageMeasurement measured = await _test.Host.MeasureAsync(source, new MeasureOptions { TargetFormat = "qed", FormatOptions = layout, Source = raw });
-        await _test.Host.ConvertAsync(source, _test["target.qed"], new ConvertOptions { TargetFormat = "qed", FormatOptions = layout, Source = raw, ZeroBlockBytes = 0 });
+        await _test.Host.ConvertAsync(source, _test["target.qed"], new ConvertOptions { TargetFormat = "qed", FormatOptions = layout, Source = raw, ZeroBlockBytes = 1 << 20 });
 
         Assert.Equal(new FileInfo(_test["target.qed"]).Length, measured.RequiredBytes);
         Assert.InRange(measured.AllocatedBytes, 0, measured.RequiredBytes);

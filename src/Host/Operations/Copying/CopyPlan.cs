@@ -15,6 +15,9 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
     /// <summary>Copies one level as it is: its zeros are made zeros, and what is free in it stays free.</summary>
     public bool KeepsFree { get; init; }
 
+    /// <summary>Copies everything, whatever either side reads: all of the target gets a place.</summary>
+    public bool CopiesAll { get; init; }
+
     /// <summary>Whether pieces of zeros are no longer than others.</summary>
     public bool CutsZeros { get; init; }
 
@@ -65,7 +68,7 @@ internal sealed class CopyPlan(VirtualDisk source, VirtualDisk? beneath, int pie
                 {
                     (DiskExtent extent, DiskExtent other) = await ExtentCursor.FindBothAsync(from, below, offset).ConfigureAwait(false);
                     long end = Math.Min(length, Math.Min(extent.EndBytes, other.EndBytes));
-                    CopyAction action = KeepsFree ? AsItIs(extent.Kind) : Decide(extent, other, offset);
+                    CopyAction action = CopiesAll ? CopyAction.Copy : KeepsFree ? AsItIs(extent.Kind) : Decide(extent, other, offset);
                     if (action != CopyAction.None)
                     {
                         yield return new CopyPiece(offset, end - offset, action);

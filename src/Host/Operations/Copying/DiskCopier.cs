@@ -46,6 +46,9 @@ internal sealed class DiskCopier
     /// <summary>The source is one level, and what is free in it stays free.</summary>
     public bool KeepsFree { get; init; }
 
+    /// <summary>Everything is written as data, zeros and holes too.</summary>
+    public bool CopiesAll { get; init; }
+
     public int Workers { get; init; } = DefaultWorkers;
 
     public RateLimiter? Limiter { get; init; }
@@ -61,7 +64,8 @@ internal sealed class DiskCopier
     public async ValueTask<OperationResult> RunAsync(CancellationToken cancellationToken)
     {
         long length = Source.LengthBytes;
-        _mayShare = ShareInto is not null && (ShareInto.Facts & StorageFacts.CanShareBlocks) != 0;
+        // Shared blocks keep their holes.
+        _mayShare = ShareInto is not null && !CopiesAll && (ShareInto.Facts & StorageFacts.CanShareBlocks) != 0;
         _progress?.Report(new OperationProgress(0, length, "copying"));
         var workers = new DiskCopyWorker[Workers];
         try
@@ -71,7 +75,7 @@ internal sealed class DiskCopier
                 workers[i] = new DiskCopyWorker(this);
             }
 
-            var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros) { KeepsFree = KeepsFree };
+            var plan = new CopyPlan(Source, Beneath, PieceBytes, WritesZeros) { KeepsFree = KeepsFree, CopiesAll = CopiesAll };
             await PieceWorkers<CopyPiece>.RunAsync(plan.PiecesAsync(cancellationToken), workers, isOrdered: true, cancellationToken).ConfigureAwait(false);
         }
         finally
