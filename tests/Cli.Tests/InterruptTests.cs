@@ -98,8 +98,23 @@ public sealed partial class InterruptTests : IDisposable
         Assert.DoesNotContain(_cli.Files, file => file.StartsWith('.'));
     }
 
+    [Fact]
+    public async Task Interrupt_DeliveredTwiceAtOnce_IsOne()
+    {
+        await _cli.OkAsync("create", "-q", "base.qed", "32M");
+        await _cli.OkAsync("create", "-q", "-b", "base.qed", "-F", "qed", "top.qed");
+        await _cli.QemuIoAsync("base.qed", "write -P 0x5A 0 32M");
+
+        // As timeout(1) does: the process gets it, and then its group.
+        (int exitCode, string error) = await InterruptAsync(["flatten", "-p", "--rate", "8M", "top.qed"], "kill -INT {0}; sleep 0.005; kill -INT {0} || true");
+
+        Assert.Equal(130, exitCode);
+        Assert.StartsWith("qedvd: flatten: stopped; the chain is valid", error, StringComparison.Ordinal);
+        await _cli.QemuImgOkAsync("check", "-q", "-f", "qed", "top.qed");
+    }
+
     /// <summary>Sends SIGINT once the verb has done a part of its work.</summary>
-    private async Task<(int ExitCode, string Error)> InterruptAsync(string[] arguments)
+    private async Task<(int ExitCode, string Error)> InterruptAsync(string[] arguments, string kill = "kill -INT {0}")
     {
         var start = new ProcessStartInfo(Checkout.CommandLine, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _cli.Folder };
         using Process process = Process.Start(start)!;
@@ -111,7 +126,7 @@ public sealed partial class InterruptTests : IDisposable
             said.Append(buffer, 0, read);
         }
 
-        await ToolRun.RunAsync("/bin/bash", ["-c", $"kill -INT {process.Id}"]);
+        await ToolRun.RunAsync("/bin/bash", ["-c", kill.Replace("{0}", $"{process.Id}", StringComparison.Ordinal)]);
         await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await error);

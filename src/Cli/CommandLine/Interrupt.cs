@@ -1,15 +1,21 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace QedVd.Cli.CommandLine;
 
-/// <summary>The first Ctrl-C (or SIGTERM, or SIGHUP when the terminal goes) asks for a clean stop, the second one ends the process.</summary>
+/// <summary>
+/// The first Ctrl-C (or SIGTERM, or SIGHUP when the terminal goes) asks for a clean stop, the second one ends the process. One that follows at once is the
+/// first again: timeout(1), for one, tells the process and then its group.
+/// </summary>
 internal sealed class Interrupt : IDisposable
 {
+    private static readonly TimeSpan s_sameWithin = TimeSpan.FromMilliseconds(250);
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
     private readonly PosixSignalRegistration _hangUp;
-    private int _count;
+    private long _firstAt;
 
     public Interrupt()
     {
@@ -25,17 +31,25 @@ internal sealed class Interrupt : IDisposable
 
     public void Dispose()
     {
-        _interrupt.Dispose();
-        _terminate.Dispose();
-        _hangUp.Dispose();
+        // After an interrupt they stay until the process ends: the same one may be on its way again.
+        if (Volatile.Read(ref _firstAt) == 0)
+        {
+            _interrupt.Dispose();
+            _terminate.Dispose();
+            _hangUp.Dispose();
+        }
+
         _source.Dispose();
     }
 
     private void OnSignal(PosixSignalContext context)
     {
-        if (Interlocked.Increment(ref _count) > 1)
+        long now = Stopwatch.GetTimestamp();
+        long first = Interlocked.CompareExchange(ref _firstAt, now, 0);
+        if (first != 0)
         {
             // Not cancelled: the system's own way of ending follows.
+            context.Cancel = Stopwatch.GetElapsedTime(first, now) < s_sameWithin;
             return;
         }
 
