@@ -102,8 +102,8 @@ public sealed partial class FileStorage : IImageStorage
         }
         catch
         {
-            file.Dispose();
             locking?.Release();
+            file.Dispose();
             throw;
         }
     }
@@ -181,8 +181,9 @@ public sealed partial class FileStorage : IImageStorage
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _file.Dispose();
+            // In this order: once it is closed, another file may get its number, and must meet nobody under it.
             _locking.Release();
+            _file.Dispose();
         }
     }
 
