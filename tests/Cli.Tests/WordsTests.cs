@@ -54,6 +54,25 @@ public sealed class WordsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("commit a.qed", false)]
+    [InlineData("merge a.qed", false)]
+    [InlineData("flatten a.qed", false)]
+    [InlineData("rebase -b other.qed -F qed a.qed", false)]
+    [InlineData("map a.qed", true)]
+    public async Task MissingParent_IsToBeReadOverOnlyByAVerbThatCan(string line, bool can)
+    {
+        await MakeOverlayAsync("gone.qed");
+        await _cli.OkAsync("create", "-q", "other.qed", "64M");
+
+        string error = await _cli.FailAsync(1, line.Split(' '));
+
+        Assert.Equal(can, error.Contains("--missing-parent", StringComparison.Ordinal));
+        Assert.Equal(!can, error.Contains("qedvd chain repair", StringComparison.Ordinal));
+        Assert.DoesNotContain("AllowMissingParent", error, StringComparison.Ordinal);
+        Assert.False(error.Contains("..", StringComparison.Ordinal), error);
+    }
+
+    [Theory]
     [InlineData("map a.qed")]
     [InlineData("info --chain a.qed")]
     [InlineData("convert -O raw a.qed out")]

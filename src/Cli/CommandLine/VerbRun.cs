@@ -41,7 +41,7 @@ internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams str
     public string[] Get(Argument<string[]> argument) => parsed.GetValue(argument) ?? [];
 
     /// <summary>Something that the user should know and that is no error: one line on the error output.</summary>
-    public void Note(string text) => Error.WriteLine($"qedvd: {verb.Command.Name}: {DisplayText.Escape(text)}");
+    public void Note(string text) => Error.WriteLine($"qedvd: {verb.Command.Name}: {DisplayText.Escape(ErrorText.Tidy(text))}");
 
     public async ValueTask DisposeAsync()
     {

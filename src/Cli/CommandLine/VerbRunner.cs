@@ -148,7 +148,7 @@ internal static class VerbRunner
             // The error below matters more.
         }
 
-        streams.Error.WriteLine(DisplayText.Escape(verb is null ? $"qedvd: {message}" : $"qedvd: {verb}: {message}"));
+        streams.Error.WriteLine(DisplayText.Escape(ErrorText.Tidy(verb is null ? $"qedvd: {message}" : $"qedvd: {verb}: {message}")));
         return code;
     }
 }

@@ -19,7 +19,7 @@ internal sealed class NoteLogger(VerbRun run) : ILoggerFactory, ILogger
     {
         if (IsEnabled(logLevel))
         {
-            run.Note($"{formatter(state, exception)}.");
+            run.Note($"{formatter(state, exception).TrimEnd('.')}.");
         }
     }
 
