@@ -131,6 +131,7 @@ public sealed class ChainTests : IDisposable
 
         Assert.Equal(("moved/left.qed", "qed", true), ((string)said["parent"]!, (string)said["parent-format"]!, (bool)said["changed"]!));
         await _cli.QemuImgOkAsync("compare", "-F", "raw", "left-top.qed", "expected.raw");
+        Assert.Equal("moved/left.qed", (string)JsonNode.Parse(await _cli.OkAsync("info", "--output=json", "left-top.qed"))!["backing-filename"]!);
         Assert.Contains("nothing to repair", await _cli.OkAsync("chain", "repair", "left-top.qed"), StringComparison.Ordinal);
     }
 
@@ -142,10 +143,27 @@ public sealed class ChainTests : IDisposable
         byte[] before = await File.ReadAllBytesAsync(_cli.PathOf("left-top.qed"));
 
         await _cli.FailAsync(1, "chain", "repair", "--parent", "left-top.qed", "left-top.qed");
+        string refusal = await _cli.FailAsync(1, "chain", "repair", "left-top.qed");
+        Assert.Contains("other-name.qed': fits by its format and size", refusal, StringComparison.Ordinal);
+        Assert.Contains("name it with --parent FILE", refusal, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllBytesAsync(_cli.PathOf("left-top.qed")));
 
         Assert.Contains("'other-name.qed' (qed) now", await _cli.OkAsync("chain", "repair", "--parent", "other-name.qed", "left-top.qed"), StringComparison.Ordinal);
         Assert.Contains("other-name.qed", await _cli.OkAsync("info", "left-top.qed"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ChainRepair_OfAnImageElsewhere_SaysTheNameThatIsStored()
+    {
+        Directory.CreateDirectory(_cli.PathOf("images"));
+        Directory.CreateDirectory(_cli.PathOf("archive"));
+        await _cli.OkAsync("create", "-q", "images/base.qed", "1M");
+        await _cli.OkAsync("create", "-q", "-b", "base.qed", "-F", "qed", "images/child.qed");
+        File.Move(_cli.PathOf("images/base.qed"), _cli.PathOf("archive/base.qed"));
+
+        string said = await _cli.OkAsync("chain", "repair", "--search", "archive", "images/child.qed");
+
+        Assert.Contains("now, stored as '../archive/base.qed'.", said, StringComparison.Ordinal);
     }
 
     private async Task MakeAsync()

@@ -40,9 +40,9 @@ internal sealed class ChainVerb : Verb
         Shows which image is whose parent: everything that hangs on each base, and links that are broken, with
         the reason. Of a FILE, only what hangs together with it. Reads headers only and takes no locks, so
         that images in use are shown too.
-        'chain repair FILE' finds the parent that FILE has lost, because it was moved or renamed: by its name,
-        else by its format and size. It must fit, and be the only one that does; then its name is stored in
-        FILE. A folder that is called repair is ./repair.
+        'chain repair FILE' finds the parent that FILE has lost, because it was moved: by its name. It must fit,
+        and be the only one that does; then its name is stored in FILE. Others that fit by format and size are
+        only listed: --parent takes one, as after a renaming. A folder that is called repair is ./repair.
         Exit code: 0 all is well, 2 broken links, unfinished merges, or files that could not be looked at.
         """;
 
@@ -157,6 +157,7 @@ internal sealed class ChainVerb : Verb
             },
             run.Cancellation);
         string found = HostPath.LikeGiven(file, result.ParentPath);
+        string? stored = isDryRun ? null : (await run.Host.DescribeImageAsync(HostPath.Full(file), cancellationToken: run.Cancellation)).ParentName;
         report.Write(
             json =>
             {
@@ -184,7 +185,7 @@ internal sealed class ChainVerb : Verb
                 output.WriteLine(
                     !result.IsChanged ? $"{DisplayText.Escape(file)}: its parent is {parent}, where the image says; nothing to repair."
                     : isDryRun ? $"{DisplayText.Escape(file)}: would get {parent} as its parent."
-                    : $"{DisplayText.Escape(file)}: its parent is {parent} now.");
+                    : $"{DisplayText.Escape(file)}: its parent is {parent} now{(stored is null || stored == DisplayText.Escape(found) ? "" : $", stored as '{stored}'")}.");
                 foreach (string warning in result.Warnings)
                 {
                     output.WriteLine($"warning: {ErrorText.Of(warning)}");

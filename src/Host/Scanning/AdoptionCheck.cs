@@ -58,7 +58,7 @@ internal sealed class AdoptionCheck(HeaderReader headers, string imagePath, Imag
             string sizes = $"its disk has {size} bytes, and the image's {image.VirtualSizeBytes}";
             if (origin == CandidateOrigin.Content)
             {
-                return (null, $"{sizes}; with another name than the image remembers, only the same size is taken.");
+                return (null, $"{sizes}; with another name than the image remembers, only the same size is considered.");
             }
 
             warnings.Add($"'{DisplayText.Escape(path)}': {sizes}.");
@@ -69,7 +69,7 @@ internal sealed class AdoptionCheck(HeaderReader headers, string imagePath, Imag
             return (null, broken);
         }
 
-        WarnOf(path, origin, warnings);
+        WarnOf(path, warnings);
         return (format, WhyInUse(path, root));
     }
 
@@ -113,14 +113,9 @@ internal sealed class AdoptionCheck(HeaderReader headers, string imagePath, Imag
         return null;
     }
 
-    private void WarnOf(string path, CandidateOrigin origin, List<string> warnings)
+    private void WarnOf(string path, List<string> warnings)
     {
         string shown = DisplayText.Escape(path);
-        if (origin == CandidateOrigin.Content)
-        {
-            warnings.Add($"'{shown}' has another name than the image remembers ('{DisplayText.Escape(parent.NameBytes)}'); that it fits is concluded from its format and size only.");
-        }
-
         if (File.GetLastWriteTimeUtc(path) > File.GetLastWriteTimeUtc(imagePath))
         {
             warnings.Add($"'{shown}' was changed after the image was. If its content was changed, the disk does not read as it did.");

@@ -9,6 +9,6 @@ internal enum CandidateOrigin
     /// <summary>It has the name that the image remembers.</summary>
     Name,
 
-    /// <summary>It is an image of the right format and size.</summary>
+    /// <summary>It is an image of the right format and size: told of, never taken.</summary>
     Content,
 }

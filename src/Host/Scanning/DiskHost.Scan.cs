@@ -27,8 +27,9 @@ public sealed partial class DiskHost
     }
 
     /// <summary>
-    /// Repairs the link of an image whose parent was moved or renamed: finds the parent, checks that it fits, and stores its name. First files of the name that the
-    /// image remembers are considered; only where none fits, other images of the right format and the same size. It must be exactly one that fits.
+    /// Repairs the link of an image whose parent was moved or renamed: finds the parent, checks that it fits, and stores its name. It must have the name
+    /// that the image remembers, and be the only one that fits. Where there is none, the refusal lists other images of the right format and the same size:
+    /// they are taken only when the caller names one (<see cref="AdoptOptions.ParentPath"/>).
     /// </summary>
     /// <remarks>Fits: of the format that the image says, with certainty (raw only where the image marks its parent as raw, and by name); its own chain is sound and does not
     /// lead back to the image; nobody is writing to it. That it holds what the image was made on cannot be proved: mind <see cref="AdoptResult.Warnings"/>.

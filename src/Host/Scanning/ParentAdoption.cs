@@ -65,15 +65,13 @@ internal sealed class ParentAdoption(ImageOpener opener, string imagePath, Adopt
             }
         }
 
-        // Raw bytes prove nothing: without the name any file would do.
+        // Format and size are shared by many: such a file is only told of. Raw bytes say not even that.
+        bool isSimilar = false;
         if (found.Count == 0 && !parent.IsRaw)
         {
             foreach ((string path, string folder) in others)
             {
-                if (await ConsiderAsync(fit, path, folder, CandidateOrigin.Content, cancellationToken).ConfigureAwait(false) is { } result)
-                {
-                    found.Add(result);
-                }
+                isSimilar |= await ConsiderAsync(fit, path, folder, CandidateOrigin.Content, cancellationToken).ConfigureAwait(false) is not null;
             }
         }
 
@@ -82,8 +80,11 @@ internal sealed class ParentAdoption(ImageOpener opener, string imagePath, Adopt
         return found.Count switch
         {
             1 => found[0] with { Candidates = _candidates },
-            0 => throw Failure(ImageErrorKind.NotFound, $"nothing in {where} can be its parent '{shown}'. {List()}Bring the file back, search other folders, or name it (ParentPath)."),
-            _ => throw Failure(ImageErrorKind.InvalidArgument, $"{found.Count} files can be its parent '{shown}'. {List()}Name the right one (ParentPath)."),
+            0 when isSimilar => throw Failure(
+                ImageErrorKind.NotFound,
+                $"nothing in {where} has the name of its parent '{shown}' and fits. {List("fits by its format and size, which proves nothing")}If you know that one of these is the parent, name it (ParentPath)."),
+            0 => throw Failure(ImageErrorKind.NotFound, $"nothing in {where} can be its parent '{shown}'. {List("fits")}Bring the file back, search other folders, or name it (ParentPath)."),
+            _ => throw Failure(ImageErrorKind.InvalidArgument, $"{found.Count} files can be its parent '{shown}'. {List("fits")}Name the right one (ParentPath)."),
         };
     }
 
@@ -127,7 +128,7 @@ internal sealed class ParentAdoption(ImageOpener opener, string imagePath, Adopt
         };
     }
 
-    private string List()
+    private string List(string fits)
     {
         if (_candidates.Count == 0)
         {
@@ -136,7 +137,7 @@ internal sealed class ParentAdoption(ImageOpener opener, string imagePath, Adopt
 
         // Those that fit are what the caller has to choose among.
         IEnumerable<string> lines = _candidates.OrderByDescending(candidate => candidate.Fits).Take(MaxCandidatesInMessage)
-            .Select(candidate => $"'{DisplayText.Escape(candidate.Path)}': {(candidate.Fits ? "fits" : candidate.Why.TrimEnd('.'))}");
+            .Select(candidate => $"'{DisplayText.Escape(candidate.Path)}': {(candidate.Fits ? fits : candidate.Why.TrimEnd('.'))}");
         string more = _candidates.Count > MaxCandidatesInMessage ? $"; and {_candidates.Count - MaxCandidatesInMessage} more" : "";
         return $"Looked at: {string.Join("; ", lines)}{more}. ";
     }

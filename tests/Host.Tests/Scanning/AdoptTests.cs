@@ -47,7 +47,7 @@ public sealed class AdoptTests : IDisposable
     }
 
     [Fact]
-    public async Task RenamedParent_IsFoundByFormatAndSize_WithAWarning()
+    public async Task RenamedParent_IsListed_ButNotTakenUnlessNamed()
     {
         _test.Qed("renamed.qed", Size);
         _test.Qed("larger.qed", 2 * Size);
@@ -56,14 +56,18 @@ public sealed class AdoptTests : IDisposable
         string child = _test.Qed("child.qed", Size, "base.qed");
         _test.Qed("grandchild.qed", Size, "child.qed");
 
-        AdoptResult result = await AdoptAsync(child);
+        ImageException refusal = await Refusal(child);
 
+        Assert.Equal(ImageErrorKind.NotFound, refusal.Kind);
+        Assert.Contains("renamed.qed': fits by its format and size", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("cycle", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains($"{2 * Size}", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("(ParentPath)", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal("base.qed", await ParentOf(child));
+
+        AdoptResult result = await AdoptAsync(child, new AdoptOptions { ParentPath = _test["renamed.qed"] });
+        Assert.Equal((_test["renamed.qed"], true), (result.ParentPath, result.IsChanged));
         Assert.Equal("renamed.qed", await ParentOf(child));
-        Assert.Contains(result.Warnings, warning => warning.Contains("another name", StringComparison.Ordinal));
-        Assert.Equal(["grandchild.qed", "larger.qed", "renamed.qed"], result.Candidates.Select(candidate => Path.GetFileName(candidate.Path)));
-        Assert.Contains("cycle", result.Candidates[0].Why, StringComparison.Ordinal);
-        Assert.Contains($"{2 * Size}", result.Candidates[1].Why, StringComparison.Ordinal);
-        Assert.Equal([false, false, true], result.Candidates.Select(candidate => candidate.Fits));
     }
 
     [Fact]
@@ -76,9 +80,15 @@ public sealed class AdoptTests : IDisposable
 
         ImageException refusal = await Refusal(child);
 
+        Assert.Equal(ImageErrorKind.NotFound, refusal.Kind);
+        Assert.Equal(2, refusal.Message.Split("': fits").Length - 1);
+        Assert.Contains("two.qed': fits", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal("base.qed", await ParentOf(child));
+        _test.Qed("left/base.qed", Size);
+        _test.Qed("right/base.qed", Size);
+        refusal = await Refusal(child, new AdoptOptions { SearchFolders = [_test["left"], _test["right"]] });
         Assert.Equal(ImageErrorKind.InvalidArgument, refusal.Kind);
         Assert.Contains("2 files can be", refusal.Message, StringComparison.Ordinal);
-        Assert.Contains("two.qed': fits", refusal.Message, StringComparison.Ordinal);
         Assert.Equal("base.qed", await ParentOf(child));
         await AdoptAsync(child, new AdoptOptions { ParentPath = _test["two.qed"] });
         Assert.Equal("two.qed", await ParentOf(child));
@@ -157,7 +167,7 @@ public sealed class AdoptTests : IDisposable
         using VirtualDisk disk = _test.Host.OpenDisk(child);
         File.Move(_test["base.qed"], _test["moved.qed"]);
 
-        Assert.Equal(ImageErrorKind.InUse, (await Refusal(child)).Kind);
+        Assert.Equal(ImageErrorKind.InUse, (await Refusal(child, new AdoptOptions { ParentPath = _test["moved.qed"] })).Kind);
     }
 
     private async Task<AdoptResult> AdoptAsync(string image, AdoptOptions? options = null) =>
