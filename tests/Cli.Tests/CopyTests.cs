@@ -129,6 +129,9 @@ public sealed class CopyTests : IDisposable
         Assert.Equal([(131072L, 4096L), (2560000, 4096)], JsonNode.Parse(json.Output)!.AsArray().Select(range => ((long)range!["start"]!, (long)range["length"]!)));
         Assert.Equal("Offset          Length\n0x20000         0x1000\n0x271000        0x1000\nWarning: Image size mismatch!\n2 ranges differ, 8192 bytes in all.\n", text.Output);
         await _cli.OkAsync("snapshot", "-q", "top.qed", "same.qed");
+        await _cli.OkAsync("snapshot", "-q", "top.qed", "one.qed");
+        await _cli.QemuIoAsync("one.qed", "write -P 0x77 0 64k");
+        Assert.Contains("\n1 range differs, 65536 bytes in all.\n", (await _cli.RunAsync("compare", "--all", "top.qed", "one.qed")).ShouldExitWith(1).Output, StringComparison.Ordinal);
         Assert.Equal("Offset          Length\nImages are identical.\n", await _cli.OkAsync("compare", "--all", "-s", "top.qed", "same.qed"));
         Assert.Equal("[]\n", await _cli.OkAsync("compare", "--all", "--output=json", "top.qed", "same.qed"));
         await _cli.FailAsync(2, "compare", "--all", "top.qed", "gone.qed");

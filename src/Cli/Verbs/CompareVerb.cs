@@ -86,7 +86,7 @@ internal sealed class CompareVerb : Verb
 
         output.Write(report.IsJson
             ? "]\n"
-            : FormattableString.Invariant($"{(sameLength ? "" : "Warning: Image size mismatch!\n")}{(ranges == 0 ? "Images are identical." : $"{ranges} ranges differ, {bytes} bytes in all.")}\n"));
+            : FormattableString.Invariant($"{(sameLength ? "" : "Warning: Image size mismatch!\n")}{(ranges == 0 ? "Images are identical." : $"{ranges} {(ranges == 1 ? "range differs" : "ranges differ")}, {bytes} bytes in all.")}\n"));
         return ranges > 0 || (options.RequireSameLength && !sameLength) ? ExitCode.CompareDifferent : ExitCode.Ok;
     }
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace QedVd.Host;
 
@@ -47,28 +46,12 @@ internal static class StorageErrors
     public static string Text(int errno) => Marshal.GetPInvokeErrorMessage(errno);
 
     /// <summary>A name as it may be shown: control characters, which could move the cursor or break the line, are escaped.</summary>
-    public static string Printable(string text)
-    {
-        if (!text.Any(IsUnsafe))
-        {
-            return text;
-        }
-
-        var builder = new StringBuilder();
-        foreach (char c in text)
-        {
-            _ = IsUnsafe(c) ? builder.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture)) : builder.Append(c);
-        }
-
-        return builder.ToString();
-
-        static bool IsUnsafe(char c) => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
-    }
+    public static string Printable(string text) => DisplayText.Escape(text);
 
     private static ImageException Create(ImageErrorKind kind, string advice, string path, string operation, long? offset, Exception cause)
     {
         string where = offset is { } at ? string.Create(CultureInfo.InvariantCulture, $" at offset {at}") : "";
-        return new ImageException(kind, $"{Printable(path)}: cannot {operation}{where}: {Printable(cause.Message)}{advice}", path, operation, offset, cause);
+        return new ImageException(kind, $"{Printable(path)}: cannot {operation}{where}: {Printable(cause.Message).TrimEnd('.')}{advice}.", path, operation, offset, cause);
     }
 
     private static ImageErrorKind KindOf(int errno) => errno switch
