@@ -64,13 +64,19 @@ internal sealed class PeerImages(string folder)
     /// <summary>1 GiB, all of it data.</summary>
     public string CommitBase => Make("commit-base.qed", path => MakeData(path, Mib * 1024, seed: 2, backing: null));
 
-    /// <summary>1 GiB of other data over <see cref="CommitBase"/>.</summary>
+    /// <summary>1 GiB of other data over <see cref="CommitBase"/>, in a folder of its own: beside it, it would be another child, which a commit refuses to break.</summary>
     public string CommitTop
     {
         get
         {
             _ = CommitBase;
-            return Make("commit-top.qed", path => MakeData(path, Mib * 1024, seed: 3, backing: "commit-base.qed"));
+            Directory.CreateDirectory(Path.Combine(folder, "kept"));
+            return Make(Path.Combine("kept", "commit-top.qed"), path =>
+            {
+                string made = Path.Combine(folder, "commit-top.part");
+                MakeData(made, Mib * 1024, seed: 3, backing: "commit-base.qed");
+                File.Move(made, path);
+            });
         }
     }
 
