@@ -30,7 +30,7 @@ public sealed partial class VirtualDisk
         await PullRoom.RequireAsync(levels, from, beneath, options, "merge", work.Token).ConfigureAwait(false);
         VirtualDisk target = from == 0 ? this : await work.WriteToAsync(from).ConfigureAwait(false);
         target.RequireCapability(ImageCapabilities.SetParent, "change the parent's name in");
-        using var limiter = new RateLimiter(options.MaxBytesPerSecond, _host?.Opener.Time ?? TimeProvider.System);
+        using RateLimiter limiter = LimiterFor(options);
         long copied = await target.PullAsync(new ChainView([.. levels.Skip(from + 1)]), new ChainView(beneath), limiter, progress, work.Token).ConfigureAwait(false);
         if (beforeRelink is not null)
         {

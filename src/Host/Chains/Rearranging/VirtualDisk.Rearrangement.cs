@@ -214,6 +214,9 @@ public sealed partial class VirtualDisk
         }
     }
 
+    /// <summary>Keeps what an operation copies within the bounds that it was given.</summary>
+    private RateLimiter LimiterFor(ChainOperationOptions options) => new(options.MaxBytesPerSecond, _host?.Opener.Time ?? TimeProvider.System);
+
     private void RequireParentAsOpened(string operation)
     {
         if (_generation.IsParentRenamed)
