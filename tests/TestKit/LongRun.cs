@@ -25,6 +25,9 @@ public static class LongRun
         return TimeSpan.FromMinutes(string.IsNullOrEmpty(minutes) ? MinutesUnlessTold : double.Parse(minutes, CultureInfo.InvariantCulture));
     }
 
+    /// <summary>Whether a seed was given with <c>--seed</c>.</summary>
+    public static bool HasSeed => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("QEDVD_SEED"));
+
     /// <summary>The seed given with <c>--seed</c>, or a new one. Print it: with it the run can be repeated.</summary>
     public static long Seed()
     {

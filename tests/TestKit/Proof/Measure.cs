@@ -1,0 +1,31 @@
+namespace QedVd.TestKit;
+
+/// <summary>What a search counts, and what it calls a case that is wrong; <c>./test</c> prints the sums.</summary>
+/// <param name="Name">Of the cases, plural.</param>
+/// <param name="Wrong">Of those among them that must not be.</param>
+public sealed record Measure(string Name, string Wrong)
+{
+    /// <summary>Distinct states that a crash may leave, each opened again and examined.</summary>
+    public static Measure CrashStates { get; } = new("crash states", "violations");
+
+    /// <summary>The same, of what QEMU's tools wrote: published beside ours, and no failure of a test.</summary>
+    public static Measure CrashStatesOfQemu { get; } = new("crash states of QEMU", "violations there");
+
+    /// <summary>Operations of a storage that were made to fail, one a run.</summary>
+    public static Measure Faults { get; } = new("faults", "wrong");
+
+    /// <summary>Hostile and broken images with a known right answer.</summary>
+    public static Measure HostileImages { get; } = new("hostile images", "wrong");
+
+    /// <summary>Valid images with a few fields changed.</summary>
+    public static Measure MutatedImages { get; } = new("mutated images", "wrong");
+
+    /// <summary>Images whose content was read by QEMU as well.</summary>
+    public static Measure Differential { get; } = new("images compared with QEMU", "different");
+
+    /// <summary>Runs of the command line that were killed.</summary>
+    public static Measure Kills { get; } = new("kills", "lost");
+
+    /// <summary>Orders in which concurrent requests were let go on.</summary>
+    public static Measure Schedules { get; } = new("schedules", "violations");
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace QedVd.TestKit;
+
+/// <summary>
+/// The table of docs/proof.md: what the long runs of each search have counted so far, and the commit that it holds for. What was counted for other code
+/// than today's is dropped when the search runs again.
+/// </summary>
+public sealed class ProofReport
+{
+    private const string Header = "| search | counted | count | wrong | next case | minutes | commit | code |";
+    private static readonly string s_path = Checkout.PathOf("docs", "proof.md");
+
+    private readonly string _commit;
+    private readonly string _code;
+
+    private ProofReport(string commit, string code) => (_commit, _code) = (commit, code);
+
+    /// <summary>The report, for figures about these folders as they are committed; null where they cannot be named so, with the reason on the console.</summary>
+    public static ProofReport? Open(params string[] folders)
+    {
+        ArgumentNullException.ThrowIfNull(folders);
+        string? commit = Git("rev-parse", "--short=10", "HEAD");
+        string? trees = Git(["ls-tree", "HEAD", "--", .. folders]);
+        if (commit is null || string.IsNullOrEmpty(trees) || Git(["status", "--porcelain", "--", .. folders]) != "")
+        {
+            Console.WriteLine($"Not added to docs/proof.md: {string.Join(", ", folders)} should be committed as they are.");
+            return null;
+        }
+
+        return new ProofReport(commit, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(trees)))[..10]);
+    }
+
+    /// <summary>The number of the first case that no long run of the search has taken, with today's code.</summary>
+    public long NextOf(string search) => Rows(File.ReadAllLines(s_path)).Where(row => row.Search == search && row.Code == _code).Select(row => row.Next).DefaultIfEmpty(0).Max();
+
+    /// <summary>Adds what a run of the search counted.</summary>
+    public void Add(string search, IReadOnlyDictionary<Measure, (long Count, long Wrong)> counts, long next, TimeSpan took)
+    {
+        ArgumentNullException.ThrowIfNull(counts);
+
+        // Projects run side by side.
+        using FileStream file = OpenAlone();
+        using var reader = new StreamReader(file, leaveOpen: true);
+        string[] lines = reader.ReadToEnd().TrimEnd('\n').Split('\n');
+        int table = Array.IndexOf(lines, Header);
+        List<Row> rows = [.. Rows(lines).Where(row => row.Search != search || row.Code == _code)];
+        foreach ((Measure measure, (long count, long wrong)) in counts)
+        {
+            Row old = rows.FirstOrDefault(row => row.Search == search && row.Measure == measure.Name) ?? new Row(search, measure.Name, 0, 0, 0, 0, _commit, _code);
+            rows.Remove(old);
+            rows.Add(old with { Count = old.Count + count, Wrong = old.Wrong + wrong, Next = Math.Max(old.Next, next), Minutes = old.Minutes + took.TotalMinutes });
+        }
+
+        string[] text = [.. lines[..(table + 2)], .. rows.OrderBy(row => row.Search, StringComparer.Ordinal).ThenBy(row => row.Measure, StringComparer.Ordinal).Select(row => row.ToString())];
+        file.SetLength(0);
+        file.Write(Encoding.UTF8.GetBytes(string.Join('\n', text) + "\n"));
+    }
+
+    private static IEnumerable<Row> Rows(string[] lines) => lines.SkipWhile(line => line != Header).Skip(2).TakeWhile(line => line.StartsWith('|')).Select(Row.Parse);
+
+    private static FileStream OpenAlone()
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(s_path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (attempt < 100)
+            {
+                SyncIo.Block(Task.Delay(50));
+            }
+        }
+    }
+
+    private static string? Git(params string[] arguments)
+    {
+        if (Peers.Find("git") is not { } git)
+        {
+            return null;
+        }
+
+        using Process process = Process.Start(new ProcessStartInfo(git, ["-C", Checkout.Root, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        _ = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? output : null;
+    }
+
+    private sealed record Row(string Search, string Measure, long Count, long Wrong, long Next, double Minutes, string Commit, string Code)
+    {
+        public static Row Parse(string line)
+        {
+            string[] cells = [.. line.Trim('|').Split('|').Select(cell => cell.Trim().Replace(",", "", StringComparison.Ordinal))];
+            return new Row(cells[0], cells[1], Number(cells[2]), Number(cells[3]), Number(cells[4]), double.Parse(cells[5], CultureInfo.InvariantCulture), cells[6], cells[7]);
+        }
+
+        public override string ToString() => FormattableString.Invariant($"| {Search} | {Measure} | {Count:N0} | {Wrong:N0} | {Next:N0} | {Minutes:F1} | {Commit} | {Code} |");
+
+        private static long Number(string cell) => long.Parse(cell, CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+
+namespace QedVd.TestKit;
+
+/// <summary>
+/// A search through numbered cases, of which case <c>n</c> under one seed is always the same. A normal run draws a seed and looks at a sample; a long run
+/// (<see cref="LongRun"/>) goes on where the last one stopped, for as long as it was given, and adds what it counted to <see cref="ProofReport"/>.
+/// </summary>
+/// <remarks>Thread safe. Dispose it when the search has ended, well or not: what was counted counts.</remarks>
+/// <example><code>
+/// using var search = new ProofSearch("crash", "src/Abstractions", "src/Backends.Qed");
+/// for (long n = search.Next(); search.GoesOn(states, atLeast: 50_000); n = search.Next())
+/// {
+///     states += Explore(new Random(search.SeedOf(n)));
+///     search.Count(Measure.CrashStates, ...);
+/// }
+/// </code></example>
+public sealed class ProofSearch : IDisposable
+{
+    private const long SeedOfLongRuns = 1;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Measure, (long Count, long Wrong)> _counts = [];
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly TimeSpan _budget;
+    private readonly ProofReport? _report;
+    private readonly long _first;
+    private long _next;
+    private bool _isEnded;
+
+    /// <param name="name">As in <c>./test --long NAME</c>.</param>
+    /// <param name="folders">The folders, from the root of the repository, whose content the figures hold for.</param>
+    public ProofSearch(string name, params string[] folders)
+    {
+        Name = name;
+        IsLong = LongRun.IsAsked(name);
+        _budget = LongRun.Budget(name, TimeSpan.Zero);
+        Seed = LongRun.Seed();
+        if (IsLong && !LongRun.HasSeed)
+        {
+            Seed = SeedOfLongRuns;
+            _report = ProofReport.Open(folders);
+            _next = _report?.NextOf(name) ?? 0;
+        }
+
+        _first = _next;
+    }
+
+    /// <summary>As in <c>./test --long NAME</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether this search was asked for by name.</summary>
+    public bool IsLong { get; }
+
+    /// <summary>What the cases are drawn from. Given with <c>--seed</c>; else one and the same in long runs, a new one in others.</summary>
+    public long Seed { get; }
+
+    /// <summary>The number of a case that nobody else has got.</summary>
+    public long Next() => Interlocked.Increment(ref _next) - 1;
+
+    /// <summary>A seed for a case.</summary>
+    public int SeedOf(long number) => unchecked((int)Mix(((ulong)Seed * 0x9E3779B97F4A7C15) ^ (ulong)number));
+
+    /// <summary>Whether to take a further case: until the time is over in a long run, until <paramref name="done"/> has come to <paramref name="atLeast"/> in others.</summary>
+    public bool GoesOn(long done, long atLeast) => IsLong ? _clock.Elapsed < _budget : done < atLeast;
+
+    /// <summary>What a test prints, so that the run can be repeated.</summary>
+    public override string ToString() => FormattableString.Invariant($"seed {Seed}, cases from {_first}");
+
+    /// <summary>Adds to what was counted.</summary>
+    public void Count(Measure measure, long count, long wrong = 0)
+    {
+        lock (_lock)
+        {
+            (long counted, long wasWrong) = _counts.GetValueOrDefault(measure);
+            _counts[measure] = (counted + count, wasWrong + wrong);
+        }
+    }
+
+    /// <summary>Hands on what was counted: to <c>./test</c>, and in a long run to the report.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_isEnded)
+            {
+                return;
+            }
+
+            _isEnded = true;
+            foreach ((Measure measure, (long count, long wrong)) in _counts)
+            {
+                Figures.Add(measure, count, wrong);
+            }
+
+            _report?.Add(Name, _counts, _next, _clock.Elapsed);
+        }
+    }
+
+    // The finaliser of splitmix64: neighbouring numbers shall not give neighbouring seeds.
+    private static ulong Mix(ulong value)
+    {
+        unchecked
+        {
+            value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9;
+            value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
+            return (value ^ (value >> 31)) >> 33;
+        }
+    }
+}
