@@ -1,4 +1,4 @@
-using QedVd.Backends.Qed.Tests.Format;
+using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Damage;
 
@@ -9,7 +9,7 @@ namespace QedVd.Backends.Qed.Tests.Damage;
 /// <param name="Table">The table that a check names.</param>
 /// <param name="Index">The entry that a check names.</param>
 /// <param name="Corruptions">How many corruptions a check counts.</param>
-internal sealed record Damage(string Name, Action<ImageBytes> Apply, CheckFindingKind Kind, string Table, long Index, long Corruptions)
+internal sealed record Damage(string Name, Action<QedImageBytes> Apply, CheckFindingKind Kind, string Table, long Index, long Corruptions)
 {
     private const int Cluster = 4096;
 
@@ -71,9 +71,9 @@ internal sealed record Damage(string Name, Action<ImageBytes> Apply, CheckFindin
     /// Header area of two clusters, L1 in 2 and 3; a table in 4 and 5 with data in 6, 7, 8; a table in 9 and 10 with data in 11 and 12 for the
     /// disk's clusters 1029 and 1030; a zero marker. Nothing leaks.
     /// </summary>
-    public static ImageBytes Sound(bool isFlagged)
+    public static QedImageBytes Sound(bool isFlagged)
     {
-        ImageBytes image = new(new HeaderBytes { HeaderSize = 2, L1Offset = 2 * Cluster, ImageSize = 1500 * Cluster, Features = isFlagged ? 2UL : 0 });
+        QedImageBytes image = new(new QedHeaderBytes { HeaderSize = 2, L1Offset = 2 * Cluster, ImageSize = 1500 * Cluster, Features = isFlagged ? 2UL : 0 });
         image.AddUsualTable().SetClusters(13).SetL1(1, Second * Cluster).SetL2(Second, 5, 11 * Cluster).SetL2(Second, 6, 12 * Cluster).SetL2(First, 40, 1);
         foreach (long cluster in new[] { 6, 7, 8, 11, 12 })
         {

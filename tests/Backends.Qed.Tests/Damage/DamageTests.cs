@@ -1,5 +1,4 @@
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.Backends.Qed.Tests.Repair;
 using QedVd.TestKit;
 
@@ -23,7 +22,7 @@ public sealed class DamageTests
     [MemberData(nameof(Names))]
     public void Check_NamesTheDamage_ItsTableAndEntry_AndChangesNothing(string name)
     {
-        (Damage damage, ImageBytes image) = Make(name, isFlagged: false);
+        (Damage damage, QedImageBytes image) = Make(name, isFlagged: false);
         string before = image.File.ComputeHash();
 
         CheckReport report = Images.Check(image.File);
@@ -41,7 +40,7 @@ public sealed class DamageTests
     {
         foreach (bool isFlagged in new[] { false, true })
         {
-            (Damage damage, ImageBytes image) = Make(name, isFlagged);
+            (Damage damage, QedImageBytes image) = Make(name, isFlagged);
             byte[]?[] expected = ViewOf(damage, image).Clusters;
             string before = image.File.ComputeHash();
             using (QedImage disk = Images.Open(image.File, readOnly: true))
@@ -68,7 +67,7 @@ public sealed class DamageTests
     {
         foreach (bool isFlagged in new[] { false, true })
         {
-            (Damage damage, ImageBytes image) = Make(name, isFlagged);
+            (Damage damage, QedImageBytes image) = Make(name, isFlagged);
             string before = image.File.ComputeHash();
             if (damage.RefusesWriting || isFlagged)
             {
@@ -115,7 +114,7 @@ public sealed class DamageTests
     {
         foreach (bool isFlagged in new[] { false, true })
         {
-            (Damage damage, ImageBytes image) = Make(name, isFlagged);
+            (Damage damage, QedImageBytes image) = Make(name, isFlagged);
             DiskView before = ViewOf(damage, image);
 
             CheckReport report = Repairs.Run(image.File);
@@ -144,7 +143,7 @@ public sealed class DamageTests
         {
             foreach (Damage damage in Damage.All)
             {
-                (_, ImageBytes image) = Make(damage.Name, isFlagged: true);
+                (_, QedImageBytes image) = Make(damage.Name, isFlagged: true);
                 Repairs.Run(image.File);
                 string path = Path.Combine(folder, "repaired.qed");
                 image.File.SaveTo(path);
@@ -162,7 +161,7 @@ public sealed class DamageTests
     [Fact]
     public void MarkAlone_IsNoDamage()
     {
-        ImageBytes image = Damage.Sound(isFlagged: true);
+        QedImageBytes image = Damage.Sound(isFlagged: true);
         string before = image.File.ComputeHash();
         using (QedImage disk = Images.Open(image.File, readOnly: true))
         {
@@ -182,7 +181,7 @@ public sealed class DamageTests
     [InlineData("L2 entry names L1")]
     public async Task Repair_WithAFaultAtEachOfItsOperations_LosesNothing_AndTheNextFinishes(string name)
     {
-        (Damage damage, ImageBytes image) = Make(name, isFlagged: false);
+        (Damage damage, QedImageBytes image) = Make(name, isFlagged: false);
         DiskView before = ViewOf(damage, image);
         int struck = 0;
         foreach (FaultVariant variant in FaultVariant.All)
@@ -219,15 +218,15 @@ public sealed class DamageTests
         Assert.InRange(struck, 20, int.MaxValue);
     }
 
-    private static (Damage Damage, ImageBytes Image) Make(string name, bool isFlagged)
+    private static (Damage Damage, QedImageBytes Image) Make(string name, bool isFlagged)
     {
         Damage damage = Damage.All.Single(one => one.Name == name);
-        ImageBytes image = Damage.Sound(isFlagged);
+        QedImageBytes image = Damage.Sound(isFlagged);
         damage.Apply(image);
         return (damage, image);
     }
 
-    private static DiskView ViewOf(Damage damage, ImageBytes image)
+    private static DiskView ViewOf(Damage damage, QedImageBytes image)
     {
         DiskView view = DiskView.Of(image.File);
         foreach (int cluster in damage.Unreadable)

@@ -1,4 +1,3 @@
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Engine;
@@ -35,7 +34,7 @@ public sealed class MapRunsTests
     [InlineData(true)]
     public async Task MapRuns_StopBeforeAnInvalidEntry_WhichFailsWhenItIsTheFirst(bool readOnly)
     {
-        ImageBytes bytes = new ImageBytes().AddUsualTable();
+        QedImageBytes bytes = new QedImageBytes().AddUsualTable();
         bytes.SetL2(3, 3, 7);
         await using QedImage image = Images.Open(bytes.File, readOnly: readOnly);
         Extent[] runs = new Extent[10];
@@ -55,7 +54,7 @@ public sealed class MapRunsTests
     [InlineData(1UL << 40)]
     public async Task MapRuns_OverAnInvalidTable_FailThereOnly(ulong table)
     {
-        ImageBytes bytes = new(new HeaderBytes { ImageSize = 3 * 1024 * Cluster });
+        QedImageBytes bytes = new(new QedHeaderBytes { ImageSize = 3 * 1024 * Cluster });
         bytes.AddUsualTable().SetL1(1, table);
         await using QedImage image = Images.Open(bytes.File, readOnly: true);
 
@@ -69,7 +68,7 @@ public sealed class MapRunsTests
     [Fact]
     public async Task MapRuns_DataClusterInsideATable_IsInvalid()
     {
-        ImageBytes bytes = new ImageBytes().AddUsualTable();
+        QedImageBytes bytes = new QedImageBytes().AddUsualTable();
         bytes.SetL2(3, 1, bytes.At(4));
         await using QedImage image = Images.Open(bytes.File, readOnly: true);
         Extent[] runs = new Extent[10];
@@ -81,7 +80,7 @@ public sealed class MapRunsTests
     [Fact]
     public async Task MapRuns_AfterAWriteIntoAHole_SayData()
     {
-        ImageBytes bytes = new ImageBytes().AddUsualTable().SetClusters(13);
+        QedImageBytes bytes = new QedImageBytes().AddUsualTable().SetClusters(13);
         for (int i = 0; i < 3; i++)
         {
             bytes.SetL2(3, i, bytes.At(9 + i));
@@ -122,7 +121,7 @@ public sealed class MapRunsTests
     [Fact]
     public async Task MapRuns_OfAScatteredImage_AskForHolesOnce_AndStreamTheTables()
     {
-        ImageBytes bytes = new(new HeaderBytes { ImageSize = 4 * 1024 * Cluster });
+        QedImageBytes bytes = new(new QedHeaderBytes { ImageSize = 4 * 1024 * Cluster });
         bytes.SetClusters(3 + 8 + 4096);
         Random random = new(5);
         int[] order = [.. Enumerable.Range(0, 4096)];
@@ -162,7 +161,7 @@ public sealed class MapRunsTests
     private static SimulatedFile MakeImage(Random random)
     {
         int tables = random.Next(1, 5);
-        ImageBytes bytes = new(new HeaderBytes { ImageSize = (ulong)((tables * 1024L * Cluster) - (random.Next(8) * 512)) });
+        QedImageBytes bytes = new(new QedHeaderBytes { ImageSize = (ulong)((tables * 1024L * Cluster) - (random.Next(8) * 512)) });
         long free = 3 + (2 * tables);
         List<int> order = [.. Enumerable.Range(0, tables * 1024)];
         bytes.SetClusters(free + order.Count);

@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Backends.Qed.Tests.Format;
 
 /// <summary>Headers of which some are right, most are nearly right, and a few are noise.</summary>
@@ -28,7 +30,7 @@ internal static class HeaderFuzz
             return noise;
         }
 
-        HeaderBytes header = NextNearlyRight(random);
+        QedHeaderBytes header = NextNearlyRight(random);
         ulong needed = unchecked(header.L1Offset + ((ulong)header.ClusterSize * header.TableSize));
         fileLength = random.Next(6) == 0 ? (long)(Pick(random) >> 1) : (long)Math.Min(needed, (ulong)long.MaxValue) + random.Next(2);
         fileLength = Math.Max(fileLength, 64);
@@ -36,11 +38,11 @@ internal static class HeaderFuzz
     }
 
     /// <summary>A header that is right but for up to two fields.</summary>
-    public static HeaderBytes NextNearlyRight(Random random)
+    public static QedHeaderBytes NextNearlyRight(Random random)
     {
         uint cluster = 1u << random.Next(12, 27);
         uint table = 1u << random.Next(0, 5);
-        HeaderBytes header = new()
+        QedHeaderBytes header = new()
         {
             ClusterSize = cluster,
             TableSize = table,

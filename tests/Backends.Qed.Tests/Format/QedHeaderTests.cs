@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Backends.Qed.Tests.Format;
 
 public sealed class QedHeaderTests
@@ -18,7 +20,7 @@ public sealed class QedHeaderTests
     [InlineData(63)]
     public void Parse_FileThatEndsInsideTheHeader_IsTruncated(int length)
     {
-        ImageException error = Assert.Throws<ImageException>(() => QedHeader.Parse(new HeaderBytes().ToArray().AsSpan(0, length), length, "a.qed"));
+        ImageException error = Assert.Throws<ImageException>(() => QedHeader.Parse(new QedHeaderBytes().ToArray().AsSpan(0, length), length, "a.qed"));
 
         Assert.Equal(ImageErrorKind.Corrupt, error.Kind);
         Assert.Equal($"a.qed: header truncated: the file has {length} bytes, the header alone needs 64.", error.Message);
@@ -27,7 +29,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_OtherMagic_IsNotThisFormat()
     {
-        ImageException error = Assert.Throws<ImageException>(() => new HeaderBytes { Magic = 0x01444551 }.Parse());
+        ImageException error = Assert.Throws<ImageException>(() => new QedHeaderBytes { Magic = 0x01444551 }.Parse());
 
         Assert.Equal(ImageErrorKind.NotThisFormat, error.Kind);
         Assert.Contains("magic is 0x51454401", error.Message, StringComparison.Ordinal);
@@ -42,7 +44,7 @@ public sealed class QedHeaderTests
     [InlineData(128u << 20)]
     public void Parse_BadClusterSize_NamesFieldValueAndRange(uint value)
     {
-        ImageException error = Rejects(new HeaderBytes { ClusterSize = value, L1Offset = 1L << 40 }, 1L << 50);
+        ImageException error = Rejects(new QedHeaderBytes { ClusterSize = value, L1Offset = 1L << 40 }, 1L << 50);
 
         Assert.Equal($"a.qed: header field cluster_size is {value}: allowed: powers of two from 4096 to 67108864.", error.Message);
         Assert.Equal(4, error.OffsetBytes);
@@ -55,7 +57,7 @@ public sealed class QedHeaderTests
     [InlineData(1u << 31)]
     public void Parse_BadTableSize_NamesFieldValueAndRange(uint value)
     {
-        ImageException error = Rejects(new HeaderBytes { TableSize = value }, 1L << 50);
+        ImageException error = Rejects(new QedHeaderBytes { TableSize = value }, 1L << 50);
 
         Assert.Equal($"a.qed: header field table_size is {value}: allowed: powers of two from 1 to 16.", error.Message);
     }
@@ -63,7 +65,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_TableOfOneCluster_IsReadable()
     {
-        QedHeader header = new HeaderBytes { TableSize = 1 }.Parse();
+        QedHeader header = new QedHeaderBytes { TableSize = 1 }.Parse();
 
         Assert.Equal(512, header.Geometry.EntriesPerTable);
         Assert.Equal(["clusters of 4096 bytes and tables of 1 cluster: legal, but QEMU cannot open such an image"], QedWarnings.Of(header, 8192));
@@ -72,7 +74,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_LargestGeometry_IsAcceptedWithAWarning()
     {
-        HeaderBytes bytes = new() { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1L << 62 };
+        QedHeaderBytes bytes = new() { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1L << 62 };
 
         QedHeader header = bytes.Parse();
 
@@ -87,7 +89,7 @@ public sealed class QedHeaderTests
     [InlineData(4u)]
     public void Parse_HeaderAreaOfNothing_OrBeyondTheFile_IsRejected(uint clusters)
     {
-        ImageException error = Rejects(new HeaderBytes { HeaderSize = clusters });
+        ImageException error = Rejects(new QedHeaderBytes { HeaderSize = clusters });
 
         Assert.Contains($"header_size is {clusters}", error.Message, StringComparison.Ordinal);
     }
@@ -95,7 +97,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_HeaderAreaOverL1_IsRejected()
     {
-        ImageException error = Rejects(new HeaderBytes { HeaderSize = 2 });
+        ImageException error = Rejects(new QedHeaderBytes { HeaderSize = 2 });
 
         Assert.Equal("a.qed: header field l1_table_offset is 4096: allowed: at or behind the end of the header area at 8192.", error.Message);
     }
@@ -103,7 +105,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_HeaderAreaOfSeveralClusters_AndL1Elsewhere_AreAccepted()
     {
-        QedHeader header = new HeaderBytes { HeaderSize = 3, L1Offset = 10 * 4096 }.Parse();
+        QedHeader header = new QedHeaderBytes { HeaderSize = 3, L1Offset = 10 * 4096 }.Parse();
 
         Assert.Equal(3 * 4096, header.HeaderAreaBytes);
         Assert.Equal(10 * 4096, header.L1TableOffset);
@@ -114,7 +116,7 @@ public sealed class QedHeaderTests
     [InlineData(0x8000000000000001, "0x8000000000000000")]
     public void Parse_UnknownFeature_IsUnsupported_AndListsTheBits(ulong features, string bits)
     {
-        ImageException error = Assert.Throws<ImageException>(() => new HeaderBytes { Features = features }.Parse());
+        ImageException error = Assert.Throws<ImageException>(() => new QedHeaderBytes { Features = features }.Parse());
 
         Assert.Equal(ImageErrorKind.UnsupportedFeature, error.Kind);
         Assert.Contains($"features has bits {bits} ", error.Message, StringComparison.Ordinal);
@@ -123,7 +125,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_UnknownCompatAndAutoclearBits_AreKept()
     {
-        QedHeader header = new HeaderBytes { Compat = 0x8000000000000001, Autoclear = 0x10 }.Parse();
+        QedHeader header = new QedHeaderBytes { Compat = 0x8000000000000001, Autoclear = 0x10 }.Parse();
 
         Assert.Equal(0x8000000000000001, header.UnknownCompatFeatures);
         Assert.Equal(0x10UL, header.UnknownAutoclearFeatures);
@@ -134,7 +136,7 @@ public sealed class QedHeaderTests
     [InlineData(6)]
     public void Parse_NoProbeWithoutBacking_IsIgnored(ulong features)
     {
-        QedHeader header = new HeaderBytes { Features = features, NameOffset = uint.MaxValue, NameSize = uint.MaxValue }.Parse();
+        QedHeader header = new QedHeaderBytes { Features = features, NameOffset = uint.MaxValue, NameSize = uint.MaxValue }.Parse();
 
         Assert.False(header.HasParent);
         Assert.False(header.ParentIsRaw);
@@ -149,7 +151,7 @@ public sealed class QedHeaderTests
     [InlineData(ulong.MaxValue - 4095, "ends inside the file, which has 81920 bytes")]
     public void Parse_BadL1Offset_IsRejected_WithTheReason(ulong offset, string reason)
     {
-        ImageException error = Rejects(new HeaderBytes { L1Offset = offset }, 20 * 4096);
+        ImageException error = Rejects(new QedHeaderBytes { L1Offset = offset }, 20 * 4096);
 
         Assert.Contains($"l1_table_offset is {offset}: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
@@ -158,7 +160,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_L1ThatEndsInThePartialTail_IsRejected_AndTheLengthIsNamed()
     {
-        ImageException error = Rejects(new HeaderBytes(), (3 * 4096) - 1);
+        ImageException error = Rejects(new QedHeaderBytes(), (3 * 4096) - 1);
 
         Assert.Contains("12287 bytes (8192 in whole clusters)", error.Message, StringComparison.Ordinal);
     }
@@ -169,7 +171,7 @@ public sealed class QedHeaderTests
     [InlineData(1UL << 32)] // exactly what 4 KiB x 2 can address
     public void Parse_LegalSize_IsAccepted(ulong size)
     {
-        Assert.Equal((long)size, new HeaderBytes { ImageSize = size }.Parse().VirtualSizeBytes);
+        Assert.Equal((long)size, new QedHeaderBytes { ImageSize = size }.Parse().VirtualSizeBytes);
     }
 
     [Theory]
@@ -180,7 +182,7 @@ public sealed class QedHeaderTests
     [InlineData(ulong.MaxValue - 511, "at most 4294967296 ")]
     public void Parse_BadSize_IsRejected_AndTheBoundIsNamed(ulong size, string bound)
     {
-        ImageException error = Rejects(new HeaderBytes { ImageSize = size });
+        ImageException error = Rejects(new QedHeaderBytes { ImageSize = size });
 
         Assert.Contains($"image_size is {size}", error.Message, StringComparison.Ordinal);
         Assert.Contains(bound, error.Message, StringComparison.Ordinal);
@@ -191,13 +193,13 @@ public sealed class QedHeaderTests
     [InlineData(ulong.MaxValue - 511)]
     public void Parse_SizeBeyondASignedNumber_IsRejected_WhateverTheGeometry(ulong size)
     {
-        Rejects(new HeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = size });
+        Rejects(new QedHeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = size });
     }
 
     [Fact]
     public void Parse_OneExbibyteWith64KTables16_NamesTheGeometrysMaximum()
     {
-        ImageException error = Rejects(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 60 });
+        ImageException error = Rejects(new QedHeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 60 });
 
         Assert.Contains("at most 1125899906842624 ", error.Message, StringComparison.Ordinal);
     }
@@ -209,7 +211,7 @@ public sealed class QedHeaderTests
     [InlineData(0u, 3u)]
     public void Parse_NameInsideTheHeaderArea_IsAccepted(uint offset, uint size)
     {
-        QedHeader header = new HeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size }.Parse();
+        QedHeader header = new QedHeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size }.Parse();
 
         Assert.True(header.HasParent);
     }
@@ -222,13 +224,13 @@ public sealed class QedHeaderTests
     [InlineData(1u, uint.MaxValue)] // 2^32: 0 in 32 bits
     public void Parse_NameOutsideTheHeaderArea_IsRejected(uint offset, uint size)
     {
-        Rejects(new HeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size });
+        Rejects(new QedHeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size });
     }
 
     [Fact]
     public void Parse_LongestName_IsAccepted_AndOneByteMoreIsNot()
     {
-        HeaderBytes bytes = new() { Features = BackingFile, HeaderSize = 2, L1Offset = 8192, NameOffset = 64, NameSize = 4095 };
+        QedHeaderBytes bytes = new() { Features = BackingFile, HeaderSize = 2, L1Offset = 8192, NameOffset = 64, NameSize = 4095 };
 
         Assert.True(bytes.Parse().HasParent);
         ImageException error = Rejects(bytes with { NameSize = 4096 });
@@ -238,7 +240,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Parse_NameOfLengthZero_IsNoParent_WithAWarning()
     {
-        QedHeader header = new HeaderBytes { Features = BackingFile | 4, NameOffset = 64 }.Parse();
+        QedHeader header = new QedHeaderBytes { Features = BackingFile | 4, NameOffset = 64 }.Parse();
 
         Assert.False(header.HasParent);
         Assert.Contains(QedWarnings.Of(header, 12288), warning => warning.Contains("length 0", StringComparison.Ordinal));
@@ -247,7 +249,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void WriteTo_GivesBackEveryFieldAsItWasRead_AndTouchesNothingBehind()
     {
-        byte[] bytes = new HeaderBytes
+        byte[] bytes = new QedHeaderBytes
         {
             ClusterSize = 65536,
             TableSize = 8,
@@ -272,7 +274,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Warnings_OfAUsualImage_AreNone()
     {
-        HeaderBytes bytes = new() { ClusterSize = 65536, TableSize = 4, L1Offset = 65536 };
+        QedHeaderBytes bytes = new() { ClusterSize = 65536, TableSize = 4, L1Offset = 65536 };
 
         Assert.Empty(QedWarnings.Of(bytes.Parse(), bytes.FileLength));
     }
@@ -280,7 +282,7 @@ public sealed class QedHeaderTests
     [Fact]
     public void Warnings_OfAPartialTail_NameItsLength()
     {
-        HeaderBytes bytes = new();
+        QedHeaderBytes bytes = new();
 
         Assert.Contains(QedWarnings.Of(bytes.Parse(), bytes.FileLength + 17), warning => warning.Contains("(17 bytes)", StringComparison.Ordinal));
     }
@@ -315,7 +317,7 @@ public sealed class QedHeaderTests
         Assert.InRange(accepted, 100, 199_900);
     }
 
-    private static ImageException Rejects(HeaderBytes bytes, long? fileLength = null)
+    private static ImageException Rejects(QedHeaderBytes bytes, long? fileLength = null)
     {
         ImageException error = Assert.Throws<ImageException>(() => bytes.Parse(fileLength));
         Assert.Equal(ImageErrorKind.Corrupt, error.Kind);

@@ -1,3 +1,5 @@
+using QedVd.TestKit;
+
 namespace QedVd.Backends.Qed.Tests.Format;
 
 public sealed class QedProbeTests
@@ -7,7 +9,7 @@ public sealed class QedProbeTests
     [Fact]
     public void Probe_SoundHeader_IsCertain_AndTellsWhatItIs()
     {
-        HeaderBytes header = new();
+        QedHeaderBytes header = new();
 
         ProbeResult result = Probe(header.ToArray(), header.FileLength);
 
@@ -17,7 +19,7 @@ public sealed class QedProbeTests
     [Fact]
     public void Probe_DamagedHeader_IsCertainAllTheSame_WithTheReason()
     {
-        ProbeResult result = Probe(new HeaderBytes { ClusterSize = 5 }.ToArray(), 1 << 20);
+        ProbeResult result = Probe(new QedHeaderBytes { ClusterSize = 5 }.ToArray(), 1 << 20);
 
         Assert.Equal(ProbeConfidence.Certain, result.Confidence);
         Assert.Contains("cluster_size is 5", result.Reason, StringComparison.Ordinal);

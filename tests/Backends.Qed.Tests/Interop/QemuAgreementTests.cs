@@ -18,7 +18,7 @@ public sealed class QemuAgreementTests
         int accepted = 0;
         for (int i = 0; i < Headers;)
         {
-            HeaderBytes header = HeaderFuzz.NextNearlyRight(random);
+            QedHeaderBytes header = HeaderFuzz.NextNearlyRight(random);
             long length = random.Next(6) == 0 ? random.NextInt64(1, 1 << 20) * 512 : (long)Math.Min((ulong)LongestFileBytes, unchecked(header.L1Offset + ((ulong)header.ClusterSize * header.TableSize)));
             if (length < 64 || length == LongestFileBytes)
             {
@@ -48,7 +48,7 @@ public sealed class QemuAgreementTests
         Random random = NewRandom();
         for (int i = 0; i < Images; i++)
         {
-            ImageBytes image = NextImage(random);
+            QedImageBytes image = NextImage(random);
             qemu.Save(image.File);
             CheckReport ours = await new QedBackend().CheckAsync(image.File.Open(), new CheckOptions(), null, TestContext.Current.CancellationToken);
             Func<string, long> theirs = await qemu.CheckAsync();
@@ -66,7 +66,7 @@ public sealed class QemuAgreementTests
         return new Random((int)seed);
     }
 
-    private static bool Accepts(HeaderBytes header, long length)
+    private static bool Accepts(QedHeaderBytes header, long length)
     {
         try
         {
@@ -80,7 +80,7 @@ public sealed class QemuAgreementTests
     }
 
     /// <summary>What QEMU answers, where we accept or reject: the same, but for what qed-format.md calls its own limits and faults.</summary>
-    private static bool Expected(HeaderBytes header, long length, bool ours)
+    private static bool Expected(QedHeaderBytes header, long length, bool ours)
     {
         if (ours)
         {
@@ -96,10 +96,10 @@ public sealed class QemuAgreementTests
     }
 
     /// <summary>Two or three tables, some data, and some entries that are wrong in one of the ways that both count alike.</summary>
-    private static ImageBytes NextImage(Random random)
+    private static QedImageBytes NextImage(Random random)
     {
         uint table = 2u << random.Next(3);
-        ImageBytes image = new(new HeaderBytes { TableSize = table });
+        QedImageBytes image = new(new QedHeaderBytes { TableSize = table });
         int tables = random.Next(1, 4);
         long firstTable = image.FirstFree;
         long firstData = firstTable + (tables * table);

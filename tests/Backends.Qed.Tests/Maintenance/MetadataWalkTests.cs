@@ -1,4 +1,5 @@
 using QedVd.Backends.Qed.Tests.Format;
+using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Maintenance;
 
@@ -7,7 +8,7 @@ public sealed class MetadataWalkTests
     [Fact]
     public void Walk_YieldsEveryTable_InTheOrderOfL1_WithAllItsEntries()
     {
-        ImageBytes image = new ImageBytes().SetClusters(40);
+        QedImageBytes image = new QedImageBytes().SetClusters(40);
         image.SetL1(2, image.At(7)).SetL1(3, 5).SetL1(900, image.At(5));
         image.SetL2(7, 0, 100).SetL2(7, 1023, 200).SetL2(5, 600, 300);
 
@@ -25,7 +26,7 @@ public sealed class MetadataWalkTests
     [InlineData(901, -1)]
     public void Rewind_GoesToTheEntry_OrTheFirstOneBehindIt_BackAndAhead(int to, int found)
     {
-        ImageBytes image = new ImageBytes().SetClusters(40);
+        QedImageBytes image = new QedImageBytes().SetClusters(40);
         image.SetL1(2, image.At(7)).SetL1(900, image.At(5));
         MetadataWalk walk = WalkOf(image);
         foreach (int from in new[] { -1, 0, 900, 1023 })
@@ -46,7 +47,7 @@ public sealed class MetadataWalkTests
     [Fact]
     public void OpenTable_BeginsAtTheEntryAskedFor()
     {
-        ImageBytes image = new ImageBytes().SetClusters(40).SetL2(7, 0, 100).SetL2(7, 700, 200);
+        QedImageBytes image = new QedImageBytes().SetClusters(40).SetL2(7, 0, 100).SetL2(7, 700, 200);
         MetadataWalk walk = WalkOf(image);
 
         walk.OpenTable((long)image.At(7), 5);
@@ -56,7 +57,7 @@ public sealed class MetadataWalkTests
         Assert.True(walk.FirstIndex >= 5);
     }
 
-    private static MetadataWalk WalkOf(ImageBytes image) => new(image.File.Open(readOnly: true), image.Header.Parse(image.File.LengthBytes));
+    private static MetadataWalk WalkOf(QedImageBytes image) => new(image.File.Open(readOnly: true), image.Header.Parse(image.File.LengthBytes));
 
     private static bool Next(MetadataWalk walk) => SyncIo.Complete(walk.NextTableAsync<SyncIo>(default));
 

@@ -17,7 +17,7 @@ public sealed class ParallelCheckTests
         Random random = new((int)seed);
         for (int round = 0; round < 40; round++)
         {
-            ImageBytes image = MakeImage(random, damages: round % 4);
+            QedImageBytes image = MakeImage(random, damages: round % 4);
 
             await AssertSameAsync(image);
         }
@@ -29,7 +29,7 @@ public sealed class ParallelCheckTests
     [InlineData(7, 20)]
     public async Task Check_ClusterSharedByTablesOfTwoThreads_IsFound_AndNamedAtTheLaterTable(int first, int second)
     {
-        ImageBytes image = MakeImage(new Random(1), damages: 0);
+        QedImageBytes image = MakeImage(new Random(1), damages: 0);
         ulong shared = image.At(image.File.LengthBytes / 4096);
         image.SetClusters((image.File.LengthBytes / 4096) + 1);
         image.SetL2(TableAt(first), 1000, shared).SetL2(TableAt(second), 1001, shared);
@@ -44,7 +44,7 @@ public sealed class ParallelCheckTests
     [Fact]
     public async Task Check_EntryThatNamesATable_IsFound()
     {
-        ImageBytes image = MakeImage(new Random(1), damages: 0);
+        QedImageBytes image = MakeImage(new Random(1), damages: 0);
         image.SetL2(TableAt(3), 1000, image.At(TableAt(30) + 1));
 
         CheckReport report = await AssertSameAsync(image);
@@ -55,7 +55,7 @@ public sealed class ParallelCheckTests
     [Fact]
     public async Task Check_TableThatCannotBeRead_IsReportedOnce()
     {
-        ImageBytes image = MakeImage(new Random(1), damages: 0);
+        QedImageBytes image = MakeImage(new Random(1), damages: 0);
         long bad = TableAt(17) * 4096;
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < bad + 4096 && offset + length > bad });
 
@@ -69,7 +69,7 @@ public sealed class ParallelCheckTests
     [InlineData(true)]
     public async Task Check_ProgressOnSeveralThreads_NeverGoesBack_AndEndsAtTheEnd(bool isDamaged)
     {
-        ImageBytes image = new(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
         image.SetClusters(17 + (16 * 40));
         for (int i = 0; i < 40; i++)
         {
@@ -94,7 +94,7 @@ public sealed class ParallelCheckTests
     [Fact]
     public async Task Check_OnSeveralThreads_ThatIsCancelled_Stops()
     {
-        ImageBytes image = MakeImage(new Random(1), damages: 0);
+        QedImageBytes image = MakeImage(new Random(1), damages: 0);
         using CancellationTokenSource stop = new();
         int reads = 0;
         image.File.Fail(new StorageFault
@@ -119,9 +119,9 @@ public sealed class ParallelCheckTests
     private static long TableAt(int number) => 3 + (2L * number);
 
     /// <summary>Tables one behind the other, data behind them in any order.</summary>
-    private static ImageBytes MakeImage(Random random, int damages)
+    private static QedImageBytes MakeImage(Random random, int damages)
     {
-        ImageBytes image = new(new HeaderBytes { ImageSize = (ulong)Tables * EntriesPerTable * 4096 });
+        QedImageBytes image = new(new QedHeaderBytes { ImageSize = (ulong)Tables * EntriesPerTable * 4096 });
         image.SetClusters(3 + (2 * Tables));
         List<(int Table, int Index)> places = [];
         for (int table = 0; table < Tables; table++)
@@ -169,7 +169,7 @@ public sealed class ParallelCheckTests
         return image;
     }
 
-    private static async Task<CheckReport> AssertSameAsync(ImageBytes image)
+    private static async Task<CheckReport> AssertSameAsync(QedImageBytes image)
     {
         List<CheckFinding> toldByOne = [];
         List<CheckFinding> toldBySeveral = [];
@@ -184,7 +184,7 @@ public sealed class ParallelCheckTests
         return several;
     }
 
-    private static QedChecker CheckerFor(ImageBytes image, CheckOptions options, IProgress<OperationProgress>? progress = null) =>
+    private static QedChecker CheckerFor(QedImageBytes image, CheckOptions options, IProgress<OperationProgress>? progress = null) =>
         new(image.File.Open(readOnly: true), image.Header.Parse(image.File.LengthBytes), image.File.LengthBytes, options, progress) { WorkerLimit = 3 };
 
     private sealed class ProgressList : IProgress<OperationProgress>

@@ -9,7 +9,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_OfAnEmptyImage_IsClean()
     {
-        CheckReport report = Check(new ImageBytes());
+        CheckReport report = Check(new QedImageBytes());
 
         Assert.True(report.IsClean);
         Assert.Equal(256, report.TotalClusters);
@@ -21,7 +21,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_CountsAllocatedZeroAndFragmented()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12);
         image.SetL2(3, 10, 1).SetL2(3, 11, 1).SetL2(3, 12, image.At(9)).SetL2(3, 13, image.At(8)).SetL2(3, 100, image.At(10)).SetL2(3, 101, image.At(11));
 
         CheckReport report = Check(image);
@@ -42,7 +42,7 @@ public sealed class QedCheckerTests
     [InlineData(1UL << 63, "not inside the file")]
     public void Check_L1EntryThatNamesNoTable_IsOneCorruption_WithItsPlace(ulong value, string why)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(5, value);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(5, value);
 
         CheckReport report = Check(image);
 
@@ -56,7 +56,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_L1EntryInTheHeaderArea_IsOneCorruption()
     {
-        ImageBytes image = new(new HeaderBytes { HeaderSize = 2, L1Offset = 8192 });
+        QedImageBytes image = new(new QedHeaderBytes { HeaderSize = 2, L1Offset = 8192 });
         image.SetL1(0, 4096);
 
         CheckFinding finding = Assert.Single(Check(image).Findings);
@@ -69,7 +69,7 @@ public sealed class QedCheckerTests
     [InlineData(2, 1)]
     public void Check_L2TableOverL1_CountsTheClustersShared(long cluster, long corruptions)
     {
-        ImageBytes image = new ImageBytes().SetClusters(4);
+        QedImageBytes image = new QedImageBytes().SetClusters(4);
         image.SetL1(0, image.At(cluster));
 
         CheckReport report = Check(image);
@@ -81,7 +81,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TwoL1EntriesWithOneTable_CountItsClusters_AndGoThroughItOnce()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.SetL1(7, image.At(3));
 
         CheckReport report = Check(image);
@@ -95,7 +95,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TwoTablesThatOverlap_AreBothWalkedThrough()
     {
-        ImageBytes image = new ImageBytes().SetClusters(7);
+        QedImageBytes image = new QedImageBytes().SetClusters(7);
         image.SetL1(0, image.At(3)).SetL1(1, image.At(4)).SetL2(3, 0, image.At(6)).SetL2(5, 0, 1);
 
         CheckReport report = Check(image);
@@ -118,9 +118,9 @@ public sealed class QedCheckerTests
     [InlineData(ulong.MaxValue - 4095, "not inside the file")]
     public void Check_L2EntryThatNamesNoDataCluster_IsOneCorruption_WithItsPlace(ulong value, string why)
     {
-        ImageBytes image = value == 0
-            ? new ImageBytes(new HeaderBytes { HeaderSize = 2, L1Offset = 8192 }).AddUsualTable()
-            : new ImageBytes().AddUsualTable();
+        QedImageBytes image = value == 0
+            ? new QedImageBytes(new QedHeaderBytes { HeaderSize = 2, L1Offset = 8192 }).AddUsualTable()
+            : new QedImageBytes().AddUsualTable();
         value = value == 0 ? 4096 : value;
         image.SetL2(image.FirstFree, 600, value);
 
@@ -137,7 +137,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_EntryIntoThePartialTail_IsACorruption()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Poke((8 * 4096) + 4000, [0]);
         image.SetL2(3, 9, image.At(8));
 
@@ -150,7 +150,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_RunOfClustersThatLeavesTheFile_CountsWhatIsBeyond()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         for (int i = 3; i < 13; i++)
         {
             image.SetL2(3, i, image.At(5 + i));
@@ -166,7 +166,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_ClusterReferencedTwice_CountsOncePerExtraReference()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.SetL2(3, 20, image.At(5)).SetL2(3, 21, image.At(6)).SetL2(3, 40, image.At(6));
 
         CheckReport report = Check(image);
@@ -179,7 +179,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_ClustersThatNothingRefersTo_AreLeaks_ReportedAsRuns()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(14);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(14);
         image.SetL2(3, 1, 0).SetL2(3, 50, image.At(10));
 
         CheckReport report = Check(image);
@@ -193,7 +193,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_RoomBetweenHeaderAndAMovedL1_IsALeak()
     {
-        CheckReport report = Check(new ImageBytes(new HeaderBytes { L1Offset = 4 * 4096 }));
+        CheckReport report = Check(new QedImageBytes(new QedHeaderBytes { L1Offset = 4 * 4096 }));
 
         Assert.Equal(3, report.Leaks);
     }
@@ -201,7 +201,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TablesAndDataInFrontOfAMovedL1_AreFine()
     {
-        ImageBytes image = new(new HeaderBytes { L1Offset = 5 * 4096 });
+        QedImageBytes image = new(new QedHeaderBytes { L1Offset = 5 * 4096 });
         image.SetL1(0, image.At(1)).SetL2(1, 0, image.At(3)).SetL2(1, 1, image.At(4));
 
         Assert.True(Check(image).IsClean);
@@ -210,13 +210,13 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_LastPartOfACluster_CountsAsOne()
     {
-        Assert.Equal(3, Check(new ImageBytes(new HeaderBytes { ImageSize = 8192 + 512 })).TotalClusters);
+        Assert.Equal(3, Check(new QedImageBytes(new QedHeaderBytes { ImageSize = 8192 + 512 })).TotalClusters);
     }
 
     [Fact]
     public void Check_FirstClusterOfATable_IsNeverFragmented()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12);
         image.SetL1(1, image.At(8)).SetL2(8, 7, image.At(11)).SetL2(8, 9, image.At(10));
 
         Assert.Equal(1, Check(image).FragmentedClusters);
@@ -225,7 +225,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TableOfOneCluster_Works()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { TableSize = 1 }).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { TableSize = 1 }).AddUsualTable();
 
         CheckReport report = Check(image);
 
@@ -236,7 +236,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TableThatCannotBeRead_IsCounted_TheRestIsChecked_AndLeaksAreNot()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(11);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(11);
         image.SetL1(1, image.At(8)).SetL2(8, 0, 4097).SetL2(8, 3, image.At(10));
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset is >= 3 * 4096 and < 5 * 4096 });
 
@@ -252,7 +252,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_L1ThatCannotBeRead_IsOneError()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 4096 });
 
         CheckReport report = Check(image);
@@ -263,7 +263,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_TableThatIsShorterThanItWas_IsAnError_NotZeros()
     {
-        ImageBytes image = new ImageBytes(facts: StorageFacts.None).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(facts: StorageFacts.None).AddUsualTable();
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, PartialBytes = 100, Where = (offset, _) => offset >= 3 * 4096 });
 
         CheckReport report = Check(image);
@@ -275,7 +275,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_KeepsTheFirstFindings_TellsAll_AndCountsAll()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         for (int i = 10; i < 60; i++)
         {
             image.SetL2(3, i, 77);
@@ -294,7 +294,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_OfAFlaggedImage_SaysSo_AndChangesNothing()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
 
         CheckReport report = Check(image);
 
@@ -308,7 +308,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_AfterAFailedBarrier_SaysSo()
     {
-        ImageBytes image = new();
+        QedImageBytes image = new();
         image.File.Fail(StorageOperationKind.Barrier);
         Assert.Throws<ImageException>(() => image.File.Open().Barrier());
 
@@ -318,7 +318,7 @@ public sealed class QedCheckerTests
     [Fact]
     public async Task Check_BothForms_OnStorageWithoutFacts_FindTheSame()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { ClusterSize = 65536, TableSize = 4, L1Offset = 65536, ImageSize = 1UL << 40 }, StorageFacts.None)
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { ClusterSize = 65536, TableSize = 4, L1Offset = 65536, ImageSize = 1UL << 40 }, StorageFacts.None)
             .AddUsualTable().SetClusters(20);
         image.SetL2(image.FirstFree, 32767, 1).SetL2(image.FirstFree, 16384, 1).SetL1(32767, 5);
 
@@ -334,7 +334,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_OfHugeSparseTables_ReadsOnlyWhatIsThere()
     {
-        ImageBytes image = new(new HeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1UL << 62 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1UL << 62 });
         image.SetClusters((1L << 50) / image.ClusterBytes);
         image.SetL1(3, image.At(1 << 20)).SetL1(300, image.At(2 << 20)).SetL2(1 << 20, 99_999_999, image.At(3 << 20)).SetL2(2 << 20, 7, 1);
 
@@ -351,7 +351,7 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_ReportsProgress_UpToTheEnd()
     {
-        ImageBytes image = new(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
         image.SetClusters(17 + (16 * 20));
         for (int i = 0; i < 20; i++)
         {
@@ -371,15 +371,15 @@ public sealed class QedCheckerTests
     [Fact]
     public void Check_ThatIsCancelled_Stops()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
 
         Assert.ThrowsAny<OperationCanceledException>(() => SyncIo.Complete(CheckerFor(image, new CheckOptions()).RunAsync<SyncIo>(new CancellationToken(true))));
     }
 
-    private static CheckReport Check(ImageBytes image, CheckOptions? options = null) =>
+    private static CheckReport Check(QedImageBytes image, CheckOptions? options = null) =>
         SyncIo.Complete(CheckerFor(image, options ?? new CheckOptions()).RunAsync<SyncIo>(CancellationToken.None));
 
-    private static QedChecker CheckerFor(ImageBytes image, CheckOptions options, IProgress<OperationProgress>? progress = null) =>
+    private static QedChecker CheckerFor(QedImageBytes image, CheckOptions options, IProgress<OperationProgress>? progress = null) =>
         new(image.File.Open(readOnly: true), image.Header.Parse(image.File.LengthBytes), image.File.LengthBytes, options, progress);
 
     private sealed class ProgressList : IProgress<OperationProgress>

@@ -1,4 +1,5 @@
 using QedVd.Backends.Qed.Tests.Format;
+using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Maintenance;
 
@@ -7,7 +8,7 @@ public sealed class QedDumpTests
     [Fact]
     public void Dump_NamesHeaderFeaturesAndL1_AndEscapesTheParentsName()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { Features = 7, NameOffset = 64, NameSize = 5 }).AddUsualTable().SetL1(2, 5).SetL1(900, 7);
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { Features = 7, NameOffset = 64, NameSize = 5 }).AddUsualTable().SetL1(2, 5).SetL1(900, 7);
         image.File.Poke(64, [0x61, 0x1b, 0x5b, 0x32, 0x4a]);
         var output = new StringWriter();
 
@@ -23,7 +24,7 @@ public sealed class QedDumpTests
     [Fact]
     public void Dump_TellsEachTable_TheirSum_AndWhatLiesAtTheEnd()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { ImageSize = 2 * 1024 * 4096 }).AddUsualTable().SetClusters(20);
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { ImageSize = 2 * 1024 * 4096 }).AddUsualTable().SetClusters(20);
         image.SetL1(1, image.At(8)).SetL2(8, 0, image.At(11)).SetL2(8, 1, image.At(10)).SetL2(8, 2, 1).SetL2(8, 3, 77);
         image.File.Poke(5 * 4096, new byte[4096]);
 
@@ -39,7 +40,7 @@ public sealed class QedDumpTests
     [Fact]
     public void Dump_OfATableThatCannotBeRead_SaysSo_AndGoesOn()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Fail(new QedVd.TestKit.StorageFault { Kind = QedVd.TestKit.StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 3 * 4096 });
 
         Assert.Contains("L2               1 tables, 8192 bytes, 1 could not be read in whole", Dump(image), StringComparison.Ordinal);
@@ -48,7 +49,7 @@ public sealed class QedDumpTests
     [Fact]
     public void Dump_OfManyTables_TellsSome_AndTheSumOfAll()
     {
-        ImageBytes image = new(new HeaderBytes { ImageSize = 1024UL * 1024 * 4096 });
+        QedImageBytes image = new(new QedHeaderBytes { ImageSize = 1024UL * 1024 * 4096 });
         image.SetClusters(3 + (2 * 300));
         for (int i = 0; i < 300; i++)
         {
@@ -62,7 +63,7 @@ public sealed class QedDumpTests
         Assert.InRange(text.Split('\n').Length, 256, 290);
     }
 
-    private static string Dump(ImageBytes image)
+    private static string Dump(QedImageBytes image)
     {
         var output = new StringWriter();
         QedDump.Write(output, image.File.Open(readOnly: true), image.Header.Parse(image.File.LengthBytes), null);

@@ -1,5 +1,4 @@
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Maintenance;
@@ -11,7 +10,7 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_TellsHeaderL1Tables_ThenTheirData_InOnePieceWhereItIsOne()
     {
-        ImageBytes bytes = new ImageBytes(new HeaderBytes { ImageSize = 2 * 1024 * Cluster }).AddUsualTable().SetClusters(12);
+        QedImageBytes bytes = new QedImageBytes(new QedHeaderBytes { ImageSize = 2 * 1024 * Cluster }).AddUsualTable().SetClusters(12);
         bytes.SetL1(1, bytes.At(8)).SetL2(8, 5, bytes.At(11)).SetL2(8, 4, bytes.At(10)).SetL2(8, 6, 1);
         await using QedImage image = Images.Open(bytes.File, readOnly: true);
 
@@ -30,7 +29,7 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_LeavesOutWhatMayNotStand_AndGivesNoPlaceOnTheDiskToWhatLiesBeyondIt()
     {
-        ImageBytes bytes = new ImageBytes(new HeaderBytes { ImageSize = (2 * Cluster) - 512 }).AddUsualTable().SetClusters(12);
+        QedImageBytes bytes = new QedImageBytes(new QedHeaderBytes { ImageSize = (2 * Cluster) - 512 }).AddUsualTable().SetClusters(12);
         bytes.SetL2(3, 100, 5).SetL2(3, 101, bytes.At(1)).SetL2(3, 102, bytes.At(99)).SetL1(3, 5).SetL1(4, bytes.At(9));
         await using QedImage image = Images.Open(bytes.File, readOnly: true);
 
@@ -47,7 +46,7 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_TableThatCannotBeRead_EndsItWithAnError()
     {
-        ImageBytes bytes = new ImageBytes().AddUsualTable();
+        QedImageBytes bytes = new QedImageBytes().AddUsualTable();
         await using QedImage image = Images.Open(bytes.File, readOnly: true);
         bytes.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 3 * Cluster });
 
@@ -91,7 +90,7 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_OfAHugeImage_HoldsNoMemoryInProportion()
     {
-        ImageBytes bytes = new(new HeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
+        QedImageBytes bytes = new(new QedHeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
         bytes.SetClusters(17 + (16 * 100) + 3);
         for (int i = 0; i < 100; i++)
         {

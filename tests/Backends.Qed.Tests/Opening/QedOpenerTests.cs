@@ -1,4 +1,3 @@
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Opening;
@@ -14,7 +13,7 @@ public sealed class QedOpenerTests
     [InlineData(ImageOpenFlags.ReadOnly | ImageOpenFlags.SkipConsistencyChecks)]
     public void OpenReadOnly_OfAFlaggedDamagedImageWithUnknownBits_Works_AndChangesNothing(ImageOpenFlags flags)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(1, 12288).SetL1(2, 12288).SetHeader(header => header with { Features = 2, Compat = 8, Autoclear = 16 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(1, 12288).SetL1(2, 12288).SetHeader(header => header with { Features = 2, Compat = 8, Autoclear = 16 });
         string before = image.File.ComputeHash();
 
         QedImageStart start = Open(image, flags);
@@ -31,7 +30,7 @@ public sealed class QedOpenerTests
     [InlineData(ImageOpenFlags.ReadOnly)]
     public void OpenReadOnly_ReadsTheHeaderInOneRead_AndNothingElse(ImageOpenFlags flags)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
 
         Open(image, flags);
 
@@ -42,7 +41,7 @@ public sealed class QedOpenerTests
     public void Open_TakesANameFromAnywhereInTheHeaderArea_AsBytes()
     {
         byte[] name = [.. Enumerable.Range(0, 4095).Select(i => (byte)(i % 256))];
-        ImageBytes image = new(new HeaderBytes { Features = 1, HeaderSize = 4, L1Offset = 4 * 4096, NameOffset = (4 * 4096) - 4095, NameSize = 4095 });
+        QedImageBytes image = new(new QedHeaderBytes { Features = 1, HeaderSize = 4, L1Offset = 4 * 4096, NameOffset = (4 * 4096) - 4095, NameSize = 4095 });
         image.File.Poke(image.Header.NameOffset, name);
 
         QedImageStart start = Open(image, ImageOpenFlags.Info);
@@ -55,7 +54,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void Open_FileThatEndsInsideTheName_IsTruncated_NotANameOfZeros()
     {
-        ImageBytes image = new(new HeaderBytes { Features = 1, HeaderSize = 4, L1Offset = 4 * 4096, NameOffset = 10_000, NameSize = 100 });
+        QedImageBytes image = new(new QedHeaderBytes { Features = 1, HeaderSize = 4, L1Offset = 4 * 4096, NameOffset = 10_000, NameSize = 100 });
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, PartialBytes = 50, Where = (offset, _) => offset == 10_000 });
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image, ImageOpenFlags.Info));
@@ -66,7 +65,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void Open_ParentMarkedRaw_SaysSo_AndItsNameCostsNoReadOfItsOwn()
     {
-        ImageBytes image = new(new HeaderBytes { Features = 5, NameOffset = 1000, NameSize = 8 });
+        QedImageBytes image = new(new QedHeaderBytes { Features = 5, NameOffset = 1000, NameSize = 8 });
         image.File.Poke(1000, "base.img"u8);
 
         ParentReference parent = Open(image, ImageOpenFlags.ReadOnly).Parent!;
@@ -79,7 +78,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void Open_NameOfLengthZero_IsNoParent_WithAWarning()
     {
-        QedImageStart start = Open(new ImageBytes(new HeaderBytes { Features = 5, NameOffset = 64 }), ImageOpenFlags.ReadOnly);
+        QedImageStart start = Open(new QedImageBytes(new QedHeaderBytes { Features = 5, NameOffset = 64 }), ImageOpenFlags.ReadOnly);
 
         Assert.Null(start.Parent);
         Assert.Contains(start.Warnings, warning => warning.Contains("length 0", StringComparison.Ordinal));
@@ -88,7 +87,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfASoundImage_ChangesNothing_AndReadsNoL2Table()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 3 * 4096 });
 
         QedImageStart start = Open(image);
@@ -100,7 +99,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OnReadOnlyStorage_IsRefused()
     {
-        ImageBytes image = new();
+        QedImageBytes image = new();
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image, storage: image.File.Open(readOnly: true)));
 
@@ -110,7 +109,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_UnknownAutoclearBits_AreClearedBehindABarrier_CompatBitsAreKept()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Compat = 9, Autoclear = 0x8000000000000010 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Compat = 9, Autoclear = 0x8000000000000010 });
 
         QedImageStart start = Open(image);
 
@@ -122,7 +121,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAFlaggedCleanImage_ChecksIt_ThenBarrier_Clear_Barrier()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(10).SetHeader(header => header with { Features = 2, Autoclear = 1 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(10).SetHeader(header => header with { Features = 2, Autoclear = 1 });
 
         QedImageStart start = Open(image);
 
@@ -135,7 +134,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAFlaggedImage_KeepsTheParentsBits()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { Features = 7, NameOffset = 64, NameSize = 1 }).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { Features = 7, NameOffset = 64, NameSize = 1 }).AddUsualTable();
 
         Assert.Equal(5UL, Open(image).Header.Features);
     }
@@ -143,7 +142,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAFlaggedDamagedImage_IsRefused_SaysWhatWorks_AndChangesNothing()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, 100, 4096 * 6).SetHeader(header => header with { Features = 2, Autoclear = 1 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, 100, 4096 * 6).SetHeader(header => header with { Features = 2, Autoclear = 1 });
         string before = image.File.ComputeHash();
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image));
@@ -160,7 +159,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAFlaggedImageWhoseTableCannotBeRead_IsAnIoError()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset >= 3 * 4096 });
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image));
@@ -172,7 +171,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAFlaggedImageWithoutACheck_IsRefused()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image, ImageOpenFlags.SkipConsistencyChecks));
 
@@ -185,7 +184,7 @@ public sealed class QedOpenerTests
     [InlineData(StorageOperationKind.Write)]
     public void OpenForWriting_ThatCannotClearTheFlag_Fails(StorageOperationKind failing)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2 });
         image.File.Fail(failing);
 
         Assert.Throws<ImageException>(() => Open(image));
@@ -201,7 +200,7 @@ public sealed class QedOpenerTests
     [InlineData(ulong.MaxValue - 4095)]
     public void OpenForWriting_L1EntryThatNamesNoPlaceInTheFile_IsAWarning(ulong value)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(9, value).SetL1(1000, 3);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(9, value).SetL1(1000, 3);
 
         QedImageStart start = Open(image);
 
@@ -213,7 +212,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void Write_IntoAnImageWithAnL1EntryBeyondTheEnd_NeverGrowsPastIt()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(0, 0).SetL1(1, 4096 * 3).SetL1(0, 4096 * 12);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(0, 0).SetL1(1, 4096 * 3).SetL1(0, 4096 * 12);
         image.SetHeader(header => header with { ImageSize = 1UL << 30 });
         long perTable = 1024 * 4096;
         byte[] data = new byte[4096];
@@ -239,7 +238,7 @@ public sealed class QedOpenerTests
     [InlineData(4096 * 4, "entry 0 is 12288, entry 9 is 16384")]
     public void OpenForWriting_L1EntryOverATable_IsRefused(ulong value, string why)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(9, value);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(9, value);
 
         ImageException error = Assert.Throws<ImageException>(() => Open(image));
 
@@ -251,7 +250,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_L1EntryInTheHeaderArea_IsRefused()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { HeaderSize = 2, L1Offset = 8192 }).AddUsualTable().SetL1(9, 4096);
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { HeaderSize = 2, L1Offset = 8192 }).AddUsualTable().SetL1(9, 4096);
 
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => Open(image)).Kind);
     }
@@ -259,7 +258,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_TablesSideBySide_InAnyOrder_AreFine()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12).SetL1(3, 4096 * 10).SetL1(4, 4096 * 8);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12).SetL1(3, 4096 * 10).SetL1(4, 4096 * 8);
 
         Assert.Empty(Open(image).Warnings);
     }
@@ -267,7 +266,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_EntryBehindTheDisksEnd_CountsToo()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL1(1023, 4096 * 3);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL1(1023, 4096 * 3);
 
         Assert.Throws<ImageException>(() => Open(image));
     }
@@ -275,7 +274,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_L1ThatCannotBeRead_Fails()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Fail(StorageOperationKind.Read, nth: 2);
 
         Assert.Equal(ImageErrorKind.Io, Assert.Throws<ImageException>(() => Open(image)).Kind);
@@ -284,7 +283,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfASoundImageAfterAFailedBarrier_ChecksAllOfIt_AndSaysSo()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         Fence(image);
 
         QedImageStart start = Open(image);
@@ -295,7 +294,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenAfterAFailedBarrier_OfADamagedImage_IsRefusedForWriting_AndWarnsForReading()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, 5, 4097);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, 5, 4097);
         Open(image);
         Fence(image);
 
@@ -310,7 +309,7 @@ public sealed class QedOpenerTests
     {
         ImageOpenOptions options = new() { FormatOptions = new Dictionary<string, string> { ["cluster_size"] = "4k" } };
 
-        ImageException error = Assert.Throws<ImageException>(() => SyncIo.Complete(QedOpener.OpenAsync<SyncIo>(s_info, new ImageBytes().File.Open(), options, default)));
+        ImageException error = Assert.Throws<ImageException>(() => SyncIo.Complete(QedOpener.OpenAsync<SyncIo>(s_info, new QedImageBytes().File.Open(), options, default)));
 
         Assert.Equal(ImageErrorKind.InvalidArgument, error.Kind);
     }
@@ -318,7 +317,7 @@ public sealed class QedOpenerTests
     [Fact]
     public async Task Open_Asynchronously_WithoutInlineCompletion_DoesTheSame()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2, Autoclear = 1 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 2, Autoclear = 1 });
         image.File.CompletesInline = false;
 
         QedImageStart start = await QedOpener.OpenAsync<AsyncIo>(s_info, image.File.Open(), new ImageOpenOptions(), TestContext.Current.CancellationToken);
@@ -332,7 +331,7 @@ public sealed class QedOpenerTests
     [InlineData(ImageOpenFlags.ReadOnly)]
     public void Open_Of64Tebibytes_IsCheapWhereL1IsEmpty(ImageOpenFlags flags)
     {
-        ImageBytes image = new(new HeaderBytes { ClusterSize = 65536, TableSize = 4, L1Offset = 65536, ImageSize = 1UL << 46 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 65536, TableSize = 4, L1Offset = 65536, ImageSize = 1UL << 46 });
         Open(image, flags);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -344,7 +343,7 @@ public sealed class QedOpenerTests
     [Fact]
     public void OpenForWriting_OfAnL1Of1GiB_ReadsOnlyWhatIsThere()
     {
-        ImageBytes image = new(new HeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1UL << 62 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 64 << 20, TableSize = 16, L1Offset = 64 << 20, ImageSize = 1UL << 62 });
         image.SetClusters(1000).SetL1(100_000_000, image.At(100));
 
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -354,15 +353,15 @@ public sealed class QedOpenerTests
         Assert.InRange(image.File.CountOf(StorageOperationKind.Read), 1, 5);
     }
 
-    private static void Fence(ImageBytes image)
+    private static void Fence(QedImageBytes image)
     {
         image.File.Fail(StorageOperationKind.Barrier);
         Assert.Throws<ImageException>(() => image.File.Open().Barrier());
         image.File.ClearFaults();
     }
 
-    private static string[] TraceOf(ImageBytes image) => [.. image.File.Trace.Select(operation => operation.ToString()[(operation.ToString().IndexOf(' ', StringComparison.Ordinal) + 1)..])];
+    private static string[] TraceOf(QedImageBytes image) => [.. image.File.Trace.Select(operation => operation.ToString()[(operation.ToString().IndexOf(' ', StringComparison.Ordinal) + 1)..])];
 
-    private static QedImageStart Open(ImageBytes image, ImageOpenFlags flags = ImageOpenFlags.None, IImageStorage? storage = null) =>
+    private static QedImageStart Open(QedImageBytes image, ImageOpenFlags flags = ImageOpenFlags.None, IImageStorage? storage = null) =>
         SyncIo.Complete(QedOpener.OpenAsync<SyncIo>(s_info, storage ?? image.File.Open((flags & ImageOpenFlags.ReadOnly) != 0), new ImageOpenOptions { Flags = flags }, default));
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Repair;
@@ -23,7 +22,7 @@ internal sealed class Damaged
         int l1Used = _random.Next(1, 5);
         uint headerSize = (uint)_random.Next(1, 3);
         bool hasParent = _random.Next(3) == 0;
-        Header = new HeaderBytes
+        Header = new QedHeaderBytes
         {
             TableSize = (uint)_tableSize,
             HeaderSize = headerSize,
@@ -40,15 +39,15 @@ internal sealed class Damaged
             1 => SimulatedFile.GoodFacts & ~(StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles),
             _ => SimulatedFile.GoodFacts,
         };
-        Image = new ImageBytes(Header, chosen);
+        Image = new QedImageBytes(Header, chosen);
         Image.File.Poke(64, "p.qed"u8);
         Build(l1Used);
         Note($"seed {seed}: table_size {_tableSize}, header_size {headerSize}, L1 at cluster {Header.L1Offset / Cluster}, {l1Used} L1 entries used, size {Header.ImageSize}, features {Header.Features}, tables {string.Join(' ', _tables)}, {Image.File.LengthBytes / Cluster} clusters");
     }
 
-    public HeaderBytes Header { get; }
+    public QedHeaderBytes Header { get; }
 
-    public ImageBytes Image { get; }
+    public QedImageBytes Image { get; }
 
     public SimulatedFile File => Image.File;
 

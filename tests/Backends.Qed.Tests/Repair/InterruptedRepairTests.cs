@@ -1,5 +1,4 @@
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Repair;
@@ -163,7 +162,7 @@ public sealed class InterruptedRepairTests(ITestOutputHelper output)
     public void CancelledWhileItCopies_KeepsTheBatchesThatAreDone_AndGivesTheRestBack()
     {
         const int MiB = 1 << 20;
-        ImageBytes image = new(new HeaderBytes { ClusterSize = MiB, TableSize = 1, L1Offset = MiB, ImageSize = 1UL << 30 });
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = MiB, TableSize = 1, L1Offset = MiB, ImageSize = 1UL << 30 });
         image.SetClusters(4).SetL1(0, image.At(2));
         for (int i = 0; i < 300; i++)
         {

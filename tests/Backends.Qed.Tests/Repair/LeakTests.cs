@@ -12,7 +12,7 @@ public sealed class LeakTests
     [Fact]
     public async Task LeaksAtTheEnd_AndAPartialTail_AreCutOff()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(20);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(20);
         image.File.Poke(20 * Cluster, new byte[77]);
 
         CheckReport report = await Reclaim(image, leaks: 12, clusters: 8);
@@ -24,7 +24,7 @@ public sealed class LeakTests
     [Fact]
     public async Task PartialTailAlone_IsCut()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Poke(8 * Cluster, new byte[77]);
 
         await Reclaim(image, leaks: 0, clusters: 8);
@@ -33,7 +33,7 @@ public sealed class LeakTests
     [Fact]
     public async Task LeaksInTheMiddle_AreFilledWithData()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12);
         image.SetL2(3, 100, image.At(11)).SetL2(3, 50, image.At(10));
         Fill(image, 10, 11);
 
@@ -44,7 +44,7 @@ public sealed class LeakTests
     public async Task LeaksInTheMiddle_AreFilledWithTables_OutOfWhichDataMovesFirst()
     {
         // Leaks: 3, 5, 7. The table goes where the data of 4 or 6 is.
-        ImageBytes image = TableForAWindowWithData();
+        QedImageBytes image = TableForAWindowWithData();
 
         await Reclaim(image, leaks: 3, clusters: 7);
     }
@@ -52,7 +52,7 @@ public sealed class LeakTests
     [Fact]
     public void TableThatTakesThePlaceOfData_IsWrittenWhenThatDataIsNamedElsewhereForSure()
     {
-        ImageBytes image = TableForAWindowWithData();
+        QedImageBytes image = TableForAWindowWithData();
         SimulatedFile file = image.File.Copy();
 
         Repairs.Run(file, RepairMode.Leaks);
@@ -70,7 +70,7 @@ public sealed class LeakTests
     [Fact]
     public async Task TableAcrossTheHole_GoesRoundByTheEnd()
     {
-        ImageBytes image = new ImageBytes().SetClusters(6);
+        QedImageBytes image = new QedImageBytes().SetClusters(6);
         image.SetL1(0, image.At(4)).SetL2(4, 7, 1);
 
         await Reclaim(image, leaks: 1, clusters: 5);
@@ -79,7 +79,7 @@ public sealed class LeakTests
     [Fact]
     public async Task L1AtTheEnd_MovesToo_ByOneHeaderSector()
     {
-        ImageBytes image = new(new HeaderBytes { L1Offset = 9 * Cluster });
+        QedImageBytes image = new(new QedHeaderBytes { L1Offset = 9 * Cluster });
         image.SetL1(0, image.At(4)).SetL2(4, 0, image.At(6)).SetL2(4, 1, image.At(7));
         Fill(image, 6, 7);
 
@@ -87,12 +87,12 @@ public sealed class LeakTests
     }
 
     [Fact]
-    public async Task ImageWithoutATable_ShrinksToHeaderAndL1() => await Reclaim(new ImageBytes().SetClusters(40), leaks: 37, clusters: 3);
+    public async Task ImageWithoutATable_ShrinksToHeaderAndL1() => await Reclaim(new QedImageBytes().SetClusters(40), leaks: 37, clusters: 3);
 
     [Fact]
     public async Task LeaksOfAHugeSparseFile_CostOnlyWhatIsUsed()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         long far = (1L << 40) / Cluster;
         image.SetClusters(far).SetL2(3, 100, image.At(far - 1));
         Fill(image, far - 1);
@@ -109,7 +109,7 @@ public sealed class LeakTests
     [Fact]
     public void DamagedImage_IsNotTouchedWhenOnlyLeaksAreToBeRepaired()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12).SetL2(3, 9, 4711);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12).SetL2(3, 9, 4711);
         string hash = image.File.ComputeHash();
 
         CheckReport report = Repairs.Run(image.File, RepairMode.Leaks);
@@ -121,7 +121,7 @@ public sealed class LeakTests
     [Fact]
     public void DryRun_SaysWhatWouldBeGained_AndWritesNothing()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(12);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(12);
         image.SetL2(3, 100, image.At(11));
         string hash = image.File.ComputeHash();
 
@@ -134,7 +134,7 @@ public sealed class LeakTests
     [Fact]
     public void StorageThatCannotBeCut_HasItsLeaksPunched()
     {
-        ImageBytes image = new ImageBytes(facts: SimulatedFile.GoodFacts & ~StorageFacts.CanSetLength).AddUsualTable().SetClusters(12);
+        QedImageBytes image = new QedImageBytes(facts: SimulatedFile.GoodFacts & ~StorageFacts.CanSetLength).AddUsualTable().SetClusters(12);
         Fill(image, 9);
 
         CheckReport report = Repairs.Run(image.File, RepairMode.Leaks);
@@ -148,7 +148,7 @@ public sealed class LeakTests
     [Fact]
     public void DataThatCannotBeRead_StaysWhereItIs_AndTheRestGoesOn()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetClusters(13);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetClusters(13);
         image.SetL2(3, 100, image.At(11)).SetL2(3, 101, image.At(12));
         Fill(image, 11, 12);
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < 12 * Cluster && offset + length > 11 * Cluster });
@@ -159,15 +159,15 @@ public sealed class LeakTests
         Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("cannot be read", StringComparison.Ordinal));
     }
 
-    private static ImageBytes TableForAWindowWithData()
+    private static QedImageBytes TableForAWindowWithData()
     {
-        ImageBytes image = new ImageBytes().SetClusters(10);
+        QedImageBytes image = new QedImageBytes().SetClusters(10);
         Fill(image, 4, 6);
         image.SetL1(0, image.At(8));
         return image.SetL2(8, 0, image.At(4)).SetL2(8, 1, image.At(6));
     }
 
-    private static void Fill(ImageBytes image, params long[] clusters)
+    private static void Fill(QedImageBytes image, params long[] clusters)
     {
         foreach (long cluster in clusters)
         {
@@ -175,7 +175,7 @@ public sealed class LeakTests
         }
     }
 
-    private static async Task<CheckReport> Reclaim(ImageBytes image, long leaks, long clusters)
+    private static async Task<CheckReport> Reclaim(QedImageBytes image, long leaks, long clusters)
     {
         CheckReport found = Images.Check(image.File);
         Assert.Equal((leaks, true), (found.Leaks, found.IsSound));

@@ -24,7 +24,7 @@ public sealed class RepairTests
     [InlineData(8192UL, "inside the L1 table")]
     public async Task L2EntryThatLeadsNowhere_IsCleared_AndItsRangeIsReportedLost(ulong value, string why)
     {
-        ImageBytes image = Usual().SetL2(3, 9, value);
+        QedImageBytes image = Usual().SetL2(3, 9, value);
 
         CheckReport report = await Mend(image);
 
@@ -38,7 +38,7 @@ public sealed class RepairTests
     [Fact]
     public async Task L2EntryInTheHeaderArea_IsCleared()
     {
-        ImageBytes image = new(new HeaderBytes { HeaderSize = 2, L1Offset = 8192 });
+        QedImageBytes image = new(new QedHeaderBytes { HeaderSize = 2, L1Offset = 8192 });
         image.SetClusters(6).SetL1(0, image.At(4)).SetL2(4, 0, 4096);
 
         CheckReport report = await Mend(image);
@@ -49,7 +49,7 @@ public sealed class RepairTests
     [Fact]
     public async Task ClearedEntry_WithAParent_ReadsZeros_AndNotWhatTheParentHasThere()
     {
-        ImageBytes image = Usual(new HeaderBytes { Features = 1, NameOffset = 64, NameSize = 5 }).SetL2(3, 9, 4096UL * 80);
+        QedImageBytes image = Usual(new QedHeaderBytes { Features = 1, NameOffset = 64, NameSize = 5 }).SetL2(3, 9, 4096UL * 80);
         image.File.Poke(64, "p.qed"u8);
 
         await Mend(image);
@@ -66,7 +66,7 @@ public sealed class RepairTests
     [InlineData(1UL << 63)]
     public async Task L1EntryThatLeadsNowhere_IsCleared_AndItsRangeIsReportedLost(ulong value)
     {
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 + 8192 }).SetL1(1, value);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 + 8192 }).SetL1(1, value);
 
         CheckReport report = await Mend(image);
 
@@ -79,7 +79,7 @@ public sealed class RepairTests
     public async Task EntriesBeyondTheDisk_AreCleared_WithoutLoss()
     {
         // The disk has 256 clusters, the table describes 1024; L1 entry 7 names a place that data has.
-        ImageBytes image = Usual().SetL2(3, 300, 5 * Cluster).SetL2(3, 301, 4711).SetL1(7, 5 * Cluster).SetL1(8, 3);
+        QedImageBytes image = Usual().SetL2(3, 300, 5 * Cluster).SetL2(3, 301, 4711).SetL1(7, 5 * Cluster).SetL1(8, 3);
 
         CheckReport report = await Mend(image);
 
@@ -91,7 +91,7 @@ public sealed class RepairTests
     [Fact]
     public async Task SharedCluster_IsCopiedApart_ForEachFurtherReader()
     {
-        ImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 6 * Cluster).SetL2(3, 22, 5 * Cluster);
+        QedImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 6 * Cluster).SetL2(3, 22, 5 * Cluster);
 
         CheckReport report = await Mend(image);
 
@@ -103,7 +103,7 @@ public sealed class RepairTests
     [Fact]
     public async Task TableNamedTwice_IsCopiedApart_WithItsData()
     {
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 3 * Cluster);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 3 * Cluster);
         image.SetL2(3, 50, 1);
 
         CheckReport report = await Mend(image);
@@ -116,7 +116,7 @@ public sealed class RepairTests
     [Fact]
     public async Task TablesThatOverlap_BothKeepWhatTheyLeadTo()
     {
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL2(3, 600, 7 * Cluster).SetClusters(8);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL2(3, 600, 7 * Cluster).SetClusters(8);
         image.SetL2(3, 2, 0).SetL1(1, 4 * Cluster);
 
         await Mend(image);
@@ -125,7 +125,7 @@ public sealed class RepairTests
     [Fact]
     public async Task DataEntryInATable_KeepsItsBytes_AndTheTableMovesAway()
     {
-        ImageBytes image = Usual().SetL2(3, 30, 4 * Cluster).SetL2(3, 31, 3 * Cluster);
+        QedImageBytes image = Usual().SetL2(3, 30, 4 * Cluster).SetL2(3, 31, 3 * Cluster);
 
         CheckReport report = await Mend(image);
 
@@ -138,7 +138,7 @@ public sealed class RepairTests
     public async Task TableThatIsReallyData_IsNotWrittenTo()
     {
         // L1 entry 1 names two clusters of data; what is in them looks like nothing but invalid entries.
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 6 * Cluster);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 6 * Cluster);
 
         CheckReport report = await Mend(image);
 
@@ -148,7 +148,7 @@ public sealed class RepairTests
     [Fact]
     public async Task CutOffCluster_KeepsWhatIsLeftOfIt_AndTheRestIsReportedLost()
     {
-        ImageBytes image = Usual();
+        QedImageBytes image = Usual();
         byte[] left = image.File.ReadBytes(7 * Cluster, 1000);
         Cut(image, (7 * Cluster) + 1000);
 
@@ -162,7 +162,7 @@ public sealed class RepairTests
     [Fact]
     public async Task CutOffTable_KeepsTheEntriesThatAreLeft()
     {
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 });
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 });
         image.SetClusters(11).SetL1(1, image.At(9)).SetL2(9, 5, image.At(8));
         Cut(image, (10 * Cluster) + 800);
 
@@ -176,7 +176,7 @@ public sealed class RepairTests
     [Fact]
     public async Task TwoCopiesInTheSamePlace_NeverHappen_WhereAnInvalidEntryNamesThePlaceBehindTheEnd()
     {
-        ImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 100, 8 * Cluster).SetL2(3, 21, 7 * Cluster);
+        QedImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 100, 8 * Cluster).SetL2(3, 21, 7 * Cluster);
         SimulatedFile file = image.File.Copy();
         Repairs.Run(file);
 
@@ -191,7 +191,7 @@ public sealed class RepairTests
     [Fact]
     public void Mark_IsClearedLast_BehindABarrier_AndUnknownAutoclearBitsFirst()
     {
-        ImageBytes image = Usual(new HeaderBytes { Features = 2, Autoclear = 0x30, Compat = 0x70 }).SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 3);
+        QedImageBytes image = Usual(new QedHeaderBytes { Features = 2, Autoclear = 0x30, Compat = 0x70 }).SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 3);
         SimulatedFile file = image.File.Copy();
 
         CheckReport report = Repairs.Run(file);
@@ -210,7 +210,7 @@ public sealed class RepairTests
     [Fact]
     public void SoundImage_IsNotWrittenTo()
     {
-        ImageBytes image = Usual(new HeaderBytes { Autoclear = 1 });
+        QedImageBytes image = Usual(new QedHeaderBytes { Autoclear = 1 });
 
         CheckReport report = Repairs.Run(image.File);
 
@@ -221,7 +221,7 @@ public sealed class RepairTests
     [Fact]
     public void TableThatCannotBeRead_IsLeftAlone_AndTheMarkStays_AndNothingGrowsUntilItCanBeRead()
     {
-        ImageBytes image = Usual(new HeaderBytes { Features = 2, ImageSize = (ulong)BytesPerL2 * 2 });
+        QedImageBytes image = Usual(new QedHeaderBytes { Features = 2, ImageSize = (ulong)BytesPerL2 * 2 });
         image.SetClusters(11).SetL1(1, image.At(8)).SetL2(8, 0, image.At(10)).SetL2(8, 1, image.At(5)).SetL2(3, 50, 4711).SetL2(3, 51, 6 * Cluster);
         string before = Convert.ToHexString(image.File.ReadBytes(8 * Cluster, 3 * Cluster));
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < 9 * Cluster && offset + length > 8 * Cluster });
@@ -240,7 +240,7 @@ public sealed class RepairTests
     [Fact]
     public void SharedClusterThatCannotBeRead_StaysShared_AndSaysSo()
     {
-        ImageBytes image = Usual(new HeaderBytes { Features = 2 }).SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 7 * Cluster);
+        QedImageBytes image = Usual(new QedHeaderBytes { Features = 2 }).SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 7 * Cluster);
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < 7 * Cluster && offset + length > 6 * Cluster });
 
         CheckReport report = Repairs.Run(image.File);
@@ -253,7 +253,7 @@ public sealed class RepairTests
     [Fact]
     public void TableCopiedApart_WithDataThatCannotBeRead_NamesThatDataStill()
     {
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 3 * Cluster);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 3 * Cluster);
         DiskView before = DiskView.Of(image.File);
         image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, IsSticky = true, Where = (offset, length) => offset < 7 * Cluster && offset + length > 6 * Cluster });
 
@@ -270,7 +270,7 @@ public sealed class RepairTests
     public void L1EntryBehindTheEnd_NeverComesToLeadToCopies()
     {
         // Were the copies of 5 and 6 taken for a table, their first entries would lead to cluster 7.
-        ImageBytes image = Usual(new HeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 8 * Cluster).SetL2(3, 20, 5 * Cluster).SetL2(3, 21, 6 * Cluster);
+        QedImageBytes image = Usual(new QedHeaderBytes { ImageSize = (ulong)BytesPerL2 * 2 }).SetL1(1, 8 * Cluster).SetL2(3, 20, 5 * Cluster).SetL2(3, 21, 6 * Cluster);
         image.SetL2(5, 0, 7 * Cluster).SetL2(6, 0, 7 * Cluster);
         SimulatedFile file = image.File.Copy();
 
@@ -285,7 +285,7 @@ public sealed class RepairTests
     [Fact]
     public void FullVolume_IsMetBeforeTheFirstCopy_AndSaysHowMuchIsNeeded()
     {
-        ImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 7 * Cluster);
+        QedImageBytes image = Usual().SetL2(3, 20, 6 * Cluster).SetL2(3, 21, 7 * Cluster);
         image.File.Fail(StorageOperationKind.Allocate, error: ImageErrorKind.OutOfSpace);
 
         ImageException exception = Assert.Throws<ImageException>(() => Repairs.Run(image.File));
@@ -301,7 +301,7 @@ public sealed class RepairTests
     public void VolumeWithoutRoomToMoveIntoHoles_KeepsTheLeaksAsHoles_AndTheReportOfWhatWasLost(bool isTable)
     {
         // Clusters 5 to 7, or 6, are nobody's. Behind them lies what would have to move into them.
-        ImageBytes image = Usual().SetL2(3, 9, 4711);
+        QedImageBytes image = Usual().SetL2(3, 9, 4711);
         if (isTable)
         {
             image.SetClusters(10).SetL2(3, 0, 0).SetL2(3, 1, 0).SetL2(3, 2, 0);
@@ -330,7 +330,7 @@ public sealed class RepairTests
     [Fact]
     public void ReadOnlyStorage_IsRefused_UnlessItIsADryRun()
     {
-        ImageBytes image = Usual().SetL2(3, 20, 6 * Cluster);
+        QedImageBytes image = Usual().SetL2(3, 20, 6 * Cluster);
         using SimulatedStorage storage = image.File.Open(readOnly: true);
 
         ImageException exception = Assert.Throws<ImageException>(() => SyncIo.Complete(new QedBackend().CheckAsync(storage, new CheckOptions { Repair = RepairMode.All })));
@@ -344,7 +344,7 @@ public sealed class RepairTests
     [Fact]
     public void Report_KeepsTheFirstActions_AndTellsAll()
     {
-        ImageBytes image = Usual();
+        QedImageBytes image = Usual();
         for (int i = 10; i < 60; i++)
         {
             image.SetL2(3, i, 4711);
@@ -357,9 +357,9 @@ public sealed class RepairTests
         Assert.Equal((7, 50, 50), (report.Repairs.Count, told.Count, report.CorruptionsFixed));
     }
 
-    private static ImageBytes Usual(HeaderBytes? header = null)
+    private static QedImageBytes Usual(QedHeaderBytes? header = null)
     {
-        ImageBytes image = new ImageBytes(header).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(header).AddUsualTable();
         for (int i = 0; i < 3; i++)
         {
             image.File.Poke((5 + i) * Cluster, ConcurrencyTests.Pattern(Cluster, 5 + i));
@@ -368,9 +368,9 @@ public sealed class RepairTests
         return image;
     }
 
-    private static ulong Entry(ImageBytes image, long table, int index) => BinaryPrimitives.ReadUInt64LittleEndian(image.File.ReadBytes((table * Cluster) + (index * 8), 8));
+    private static ulong Entry(QedImageBytes image, long table, int index) => BinaryPrimitives.ReadUInt64LittleEndian(image.File.ReadBytes((table * Cluster) + (index * 8), 8));
 
-    private static void Cut(ImageBytes image, long length)
+    private static void Cut(QedImageBytes image, long length)
     {
         using SimulatedStorage storage = image.File.Open();
         storage.SetLength(length);
@@ -378,7 +378,7 @@ public sealed class RepairTests
     }
 
     /// <summary>The check names the damage; the repair mends it, keeps what was reachable, and qemu-img agrees.</summary>
-    private static async Task<CheckReport> Mend(ImageBytes image, bool mayKeepTails = false)
+    private static async Task<CheckReport> Mend(QedImageBytes image, bool mayKeepTails = false)
     {
         Assert.False(Images.Check(image.File).IsSound);
         DiskView before = DiskView.Of(image.File);

@@ -13,7 +13,7 @@ public sealed class CheckTraps
     [Trap("D01")]
     public void FlaggedImage_WithATableThatIsPartlyFilled_OpensForWriting()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, 500, 1).SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, 500, 1).SetHeader(header => header with { Features = 2 });
 
         using IDiskImage disk = new QedBackend().Open(image.File.Open(), new ImageOpenOptions());
 
@@ -27,7 +27,7 @@ public sealed class CheckTraps
     [Trap("D01")]
     public void FlaggedImage_WithABadEntryAmongFreeOnes_IsRefused(int index)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, index, 100 * Cluster).SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, index, 100 * Cluster).SetHeader(header => header with { Features = 2 });
 
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new QedBackend().Open(image.File.Open(), new ImageOpenOptions())).Kind);
         Assert.Equal(1, Images.Check(image.File).Corruptions);
@@ -42,7 +42,7 @@ public sealed class CheckTraps
     [Trap("D02")]
     public void OneBadTable_SpoilsTheVerdict_WhateverTablesFollow(int bad)
     {
-        ImageBytes image = new(new HeaderBytes { ImageSize = 3 * 1024 * Cluster, Features = 2 });
+        QedImageBytes image = new(new QedHeaderBytes { ImageSize = 3 * 1024 * Cluster, Features = 2 });
         for (int table = 0; table < 3; table++)
         {
             long cluster = image.FirstFree + (table * 3);
@@ -69,7 +69,7 @@ public sealed class CheckTraps
     {
         for (int nth = 1; ; nth++)
         {
-            ImageBytes image = new ImageBytes(new HeaderBytes { Features = isFlagged ? 2UL : 0 }).AddUsualTable();
+            QedImageBytes image = new QedImageBytes(new QedHeaderBytes { Features = isFlagged ? 2UL : 0 }).AddUsualTable();
             StorageFault fault = image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, Nth = nth, IsSticky = true });
             CheckReport? report = null;
             try
@@ -100,7 +100,7 @@ public sealed class CheckTraps
     {
         for (int extra = 1; extra <= 70; extra++)
         {
-            ImageBytes image = new(new HeaderBytes { TableSize = 1 });
+            QedImageBytes image = new(new QedHeaderBytes { TableSize = 1 });
             image.SetClusters(3 + extra).SetL1(0, image.At(2));
             Assert.Equal(extra, Images.Check(image.File).Leaks);
 
@@ -121,7 +121,7 @@ public sealed class CheckTraps
     [Trap("D32")]
     public void FileShorterThanATable_HasRoomForNoTable(long fileLength)
     {
-        QedHeader header = new HeaderBytes { TableSize = 16 }.Parse();
+        QedHeader header = new QedHeaderBytes { TableSize = 16 }.Parse();
         QedReferenceRules rules = new(header, fileLength);
 
         for (ulong offset = 0; offset < 64 * Cluster; offset += Cluster)
@@ -141,7 +141,7 @@ public sealed class CheckTraps
     [Trap("D32")]
     public void TableThatDoesNotFitIntoTheFile_IsFound_AndFailsItsRange(long at)
     {
-        ImageBytes image = new(new HeaderBytes { TableSize = 16 });
+        QedImageBytes image = new(new QedHeaderBytes { TableSize = 16 });
         image.SetClusters(at + 1 > 32 ? 32 : at + 1).SetL1(0, image.At(at));
 
         Assert.Equal(1, Images.Check(image.File).Corruptions);
@@ -155,7 +155,7 @@ public sealed class CheckTraps
     [Trap("D33")]
     public void WholeHeaderArea_NamesNoData(int headerCluster)
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { HeaderSize = 3, L1Offset = 3 * Cluster, Features = 1, NameOffset = 2 * Cluster, NameSize = 10 }).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { HeaderSize = 3, L1Offset = 3 * Cluster, Features = 1, NameOffset = 2 * Cluster, NameSize = 10 }).AddUsualTable();
         image.File.Poke(2 * Cluster, "parent.qed"u8);
         Assert.True(Images.Check(image.File).IsClean);
 
@@ -170,10 +170,10 @@ public sealed class CheckTraps
     [Trap("D33")]
     public void L1OverTheHeader_IsRefused_AndLeaksAreCounted()
     {
-        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new HeaderBytes { HeaderSize = 2 }.Parse()).Kind);
-        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new HeaderBytes { L1Offset = 0 }.Parse(1 << 20)).Kind);
+        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new QedHeaderBytes { HeaderSize = 2 }.Parse()).Kind);
+        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new QedHeaderBytes { L1Offset = 0 }.Parse(1 << 20)).Kind);
 
-        CheckReport report = Images.Check(new ImageBytes().AddUsualTable().SetClusters(20).File);
+        CheckReport report = Images.Check(new QedImageBytes().AddUsualTable().SetClusters(20).File);
         Assert.Equal((0L, 12L), (report.Corruptions, report.Leaks));
     }
 
@@ -182,7 +182,7 @@ public sealed class CheckTraps
     [Trap("D33")]
     public void Entries_AreLittleEndian()
     {
-        ImageBytes image = new ImageBytes().SetClusters(300);
+        QedImageBytes image = new QedImageBytes().SetClusters(300);
         image.File.Poke(Cluster, [0x00, 0x30, 0, 0, 0, 0, 0, 0]);
         image.File.Poke(3 * Cluster, [0x00, 0x00, 0x10, 0, 0, 0, 0, 0]);
         image.File.Poke(0x100000, [0xAB]);
@@ -208,7 +208,7 @@ public sealed class CheckTraps
     [Trap("D34")]
     public void BadEntry_OfAnImageThatIsNotFlagged_LeadsNowhere(ulong value)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, 1, value);
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, 1, value);
         byte[] before = image.File.ReadBytes(0, 3 * Cluster);
         using (IDiskImage disk = new QedBackend().Open(image.File.Open(), new ImageOpenOptions()))
         {
@@ -231,7 +231,7 @@ public sealed class CheckTraps
     [Trap("D34")]
     public void BadL1Entry_OfAnImageThatIsNotFlagged_LeadsNowhere(ulong value)
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { ImageSize = 1 << 23 }).AddUsualTable().SetL1(1, value);
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { ImageSize = 1 << 23 }).AddUsualTable().SetL1(1, value);
         byte[] before = image.File.ReadBytes(0, 5 * Cluster);
         using (IDiskImage disk = new QedBackend().Open(image.File.Open(), new ImageOpenOptions()))
         {
@@ -251,7 +251,7 @@ public sealed class CheckTraps
     [Trap("D34")]
     public void L1OffsetOfAnImageThatIsNotFlagged_IsProvenAtOpen(ulong offset)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { L1Offset = offset });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { L1Offset = offset });
 
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => Images.Open(image.File, readOnly: true)).Kind);
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => Images.Open(image.File)).Kind);

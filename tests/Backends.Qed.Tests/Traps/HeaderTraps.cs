@@ -45,7 +45,7 @@ public sealed class HeaderTraps
             new SimulatedFile().Open(), Images.CreateOptions(1 << 20, Cluster, 2) with { Parent = new ParentReference(new byte[4096]) }));
         Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() =>
-            new HeaderBytes { HeaderSize = 4, L1Offset = 4 * Cluster, Features = 1, NameOffset = 64, NameSize = 4096 }.Parse()).Kind);
+            new QedHeaderBytes { HeaderSize = 4, L1Offset = 4 * Cluster, Features = 1, NameOffset = 64, NameSize = 4096 }.Parse()).Kind);
     }
 
     [Theory]
@@ -78,11 +78,11 @@ public sealed class HeaderTraps
     [Trap("D15", "D16")]
     public void LargerHeaderArea_AndUnknownCompatBits_OutlastEverySession(ConsistencyMode mode, ulong flags, ulong autoclear)
     {
-        HeaderBytes header = new()
+        QedHeaderBytes header = new()
         {
             HeaderSize = 3, L1Offset = 5 * Cluster, Features = 5 | flags, Compat = 0x8000_0000_0000_0102, Autoclear = autoclear, NameOffset = 2 * Cluster, NameSize = 10,
         };
-        ImageBytes image = new ImageBytes(header).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(header).AddUsualTable();
         image.File.Poke(2 * Cluster, "parent.qed"u8);
         using (QedImage disk = Images.Open(image.File, mode))
         {
@@ -100,7 +100,7 @@ public sealed class HeaderTraps
     [Trap("D16")]
     public void UnknownAutoclearBits_AreGone_AndDurablySo_BeforeTheFirstChange()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Autoclear = 0xF0, Compat = 0xF });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Autoclear = 0xF0, Compat = 0xF });
         using (Images.Open(image.File, readOnly: true))
         {
             Assert.Equal(0xF0UL, new QedBytes(image.File).Autoclear);
@@ -113,7 +113,7 @@ public sealed class HeaderTraps
         Assert.Equal((StorageOperationKind.Write, 0L), (trace[0].Kind, trace[0].Offset));
         Assert.Equal(StorageOperationKind.Barrier, trace[1].Kind);
         Assert.Equal((0UL, 0xFUL), (new QedBytes(image.File).Autoclear, new QedBytes(image.File).Compat));
-        Assert.Equal(ImageErrorKind.UnsupportedFeature, Assert.Throws<ImageException>(() => new HeaderBytes { Features = 8 }.Parse()).Kind);
+        Assert.Equal(ImageErrorKind.UnsupportedFeature, Assert.Throws<ImageException>(() => new QedHeaderBytes { Features = 8 }.Parse()).Kind);
     }
 
     [Theory]
@@ -129,7 +129,7 @@ public sealed class HeaderTraps
     [Trap("D18")]
     public void ClusterSize_ThatIsNoPowerOfTwoInItsRange_IsRefused(uint value)
     {
-        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new HeaderBytes { ClusterSize = value, L1Offset = 1L << 40 }.Parse(1L << 50)).Kind);
+        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => new QedHeaderBytes { ClusterSize = value, L1Offset = 1L << 40 }.Parse(1L << 50)).Kind);
         Assert.Equal(ImageErrorKind.InvalidArgument, Assert.Throws<ImageException>(() => new QedBackend().Create(new SimulatedFile().Open(), CreateOptions($"{value}", "2", 1 << 20))).Kind);
     }
 
@@ -139,7 +139,7 @@ public sealed class HeaderTraps
     {
         for (uint value = 0; value < 40; value++)
         {
-            HeaderBytes header = new() { TableSize = value };
+            QedHeaderBytes header = new() { TableSize = value };
             if (value is 1 or 2 or 4 or 8 or 16)
             {
                 Assert.Equal((int)value * 512, header.Parse().Geometry.EntriesPerTable);
@@ -162,7 +162,7 @@ public sealed class HeaderTraps
     [Trap("D19", "D20")]
     public void DiskOfAllThatTheTablesAddress_IsTheLargest(uint clusterBytes, uint tableClusters, long largest)
     {
-        HeaderBytes header = new() { ClusterSize = clusterBytes, TableSize = tableClusters, L1Offset = clusterBytes };
+        QedHeaderBytes header = new() { ClusterSize = clusterBytes, TableSize = tableClusters, L1Offset = clusterBytes };
         Assert.Equal(largest, (header with { ImageSize = (ulong)largest }).Parse().VirtualSizeBytes);
         Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => (header with { ImageSize = (ulong)largest + 512 }).Parse()).Kind);
 
@@ -208,7 +208,7 @@ public sealed class HeaderTraps
     [Trap("D35")]
     public void NameThatIsNotInsideTheHeaderArea_IsRefused_AtNoCost(uint offset, uint size)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 1, NameOffset = offset, NameSize = size });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 1, NameOffset = offset, NameSize = size });
         Assert.ThrowsAny<ImageException>(() => Images.Open(image.File, readOnly: true));
 
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -223,7 +223,7 @@ public sealed class HeaderTraps
     public void NameThatIsNoText_IsKeptByteForByte()
     {
         byte[] name = [0xFF, 0xFE, (byte)'a', 0, 0xC3, (byte)'b', 0x1B, (byte)'[', 0xED, 0xA0, 0x80];
-        ImageBytes image = new ImageBytes().AddUsualTable().SetHeader(header => header with { Features = 1, NameOffset = 64, NameSize = (uint)name.Length });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetHeader(header => header with { Features = 1, NameOffset = 64, NameSize = (uint)name.Length });
         image.File.Poke(64, name);
 
         using QedImage disk = Images.Open(image.File);
@@ -260,7 +260,7 @@ public sealed class HeaderTraps
     [Trap("D47")]
     public void Dump_TellsFeaturesGeometryTablesAndParent()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { Features = 7, Compat = 0x77, NameOffset = 64, NameSize = 10 }).AddUsualTable();
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { Features = 7, Compat = 0x77, NameOffset = 64, NameSize = 10 }).AddUsualTable();
         image.File.Poke(64, "parent.qed"u8);
         StringBuilder text = new();
         using (QedImage disk = Images.Open(image.File, readOnly: true))

@@ -1,6 +1,5 @@
 using System.Reflection;
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Traps;
@@ -16,7 +15,7 @@ public sealed class MappingTraps
     [Trap("D03")]
     public void ZeroMarker_IsNoPlaceInTheFile(bool withParent)
     {
-        ImageBytes image = new(new HeaderBytes { Features = withParent ? 1UL : 0, NameOffset = 64, NameSize = withParent ? 3u : 0 });
+        QedImageBytes image = new(new QedHeaderBytes { Features = withParent ? 1UL : 0, NameOffset = 64, NameSize = withParent ? 3u : 0 });
         image.File.Poke(64, "abc"u8);
         image.AddUsualTable().SetL2(3, 1, 1).SetL2(3, 2, 1);
         byte[] start = image.File.ReadBytes(0, 3 * Cluster);

@@ -1,5 +1,4 @@
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Traps;
@@ -39,7 +38,7 @@ public sealed class OpeningTraps
     [Trap("D08")]
     public void FlaggedImage_IsReadable_ThoughItBeDamaged_AndIsNotTouched(ImageOpenFlags flags)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable().SetL2(3, 9, 4097).SetHeader(header => header with { Features = 2 });
+        QedImageBytes image = new QedImageBytes().AddUsualTable().SetL2(3, 9, 4097).SetHeader(header => header with { Features = 2 });
         image.File.Poke(5 * Cluster, "data"u8);
         string before = image.File.ComputeHash();
 
@@ -174,7 +173,7 @@ public sealed class OpeningTraps
     [Trap("D52")]
     public void OpeningForWriting_ThatIsRefused_HasWrittenNothing(string what)
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         switch (what)
         {
             case "flagged, bad entry": image.SetL2(3, 4, 4097).SetHeader(header => header with { Features = 2, Autoclear = 1 }); break;
@@ -209,7 +208,7 @@ public sealed class OpeningTraps
     {
         for (int nth = 1; ; nth++)
         {
-            ImageBytes image = new ImageBytes(new HeaderBytes { HeaderSize = 4, L1Offset = 4 * Cluster, Features = features, Autoclear = 1, NameOffset = 9000, NameSize = 5 }).AddUsualTable();
+            QedImageBytes image = new QedImageBytes(new QedHeaderBytes { HeaderSize = 4, L1Offset = 4 * Cluster, Features = features, Autoclear = 1, NameOffset = 9000, NameSize = 5 }).AddUsualTable();
             StorageFault fault = image.File.Fail(new StorageFault { Kind = StorageOperationKind.Read, Nth = nth, PartialBytes = shortRead, IsSticky = true });
             string before = image.File.ComputeHash();
             try
@@ -233,7 +232,7 @@ public sealed class OpeningTraps
     [Trap("D53", "D42")]
     public async Task BecomingWritable_ThatIsRefused_HasWrittenNothing_AndLeavesItReadable()
     {
-        ImageBytes image = new ImageBytes().AddUsualTable();
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
         image.File.Poke(5 * Cluster, "data"u8);
         await using IDiskImage disk = new QedBackend().Open(image.File.Open(), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
         Assert.Equal("data"u8.ToArray(), GuestDisk.Read(disk, 0, 4));

@@ -1,5 +1,4 @@
 using QedVd.Backends.Qed.Tests.Engine;
-using QedVd.Backends.Qed.Tests.Format;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Traps;
@@ -81,7 +80,7 @@ public sealed class ParentNameTraps
     [Trap("D12")]
     public async Task NameInAFileOfMoreThan4GiB_IsInTheHeaderArea()
     {
-        ImageBytes image = new ImageBytes(new HeaderBytes { Features = 1, NameOffset = 64, NameSize = 1 }).AddUsualTable().SetClusters((5L << 30) / Cluster);
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { Features = 1, NameOffset = 64, NameSize = 1 }).AddUsualTable().SetClusters((5L << 30) / Cluster);
         image.SetL2(3, 9, (5L << 30) - Cluster);
         image.File.Poke(64, "p"u8);
         image.File.Poke(5 * Cluster, ConcurrencyTests.Pattern(3 * Cluster, 1));

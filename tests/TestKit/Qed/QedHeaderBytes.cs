@@ -1,35 +1,47 @@
 using System.Buffers.Binary;
 
-namespace QedVd.Backends.Qed.Tests.Format;
+namespace QedVd.TestKit;
 
 /// <summary>Makes the 64 bytes of a header field by field, without our own writer, so that any value can be put anywhere.</summary>
-internal sealed record HeaderBytes
+public sealed record QedHeaderBytes
 {
+    /// <summary>"QED" and a NUL.</summary>
     public uint Magic { get; init; } = 0x00444551;
 
+    /// <summary>Bytes.</summary>
     public uint ClusterSize { get; init; } = 4096;
 
+    /// <summary>Clusters of a table.</summary>
     public uint TableSize { get; init; } = 2;
 
+    /// <summary>Clusters of the header area.</summary>
     public uint HeaderSize { get; init; } = 1;
 
+    /// <summary>1: a parent is named, 2: needs a check, 4: the parent is raw.</summary>
     public ulong Features { get; init; }
 
+    /// <summary>Feature bits that whoever does not know them ignores.</summary>
     public ulong Compat { get; init; }
 
+    /// <summary>Feature bits that whoever does not know them clears before writing.</summary>
     public ulong Autoclear { get; init; }
 
+    /// <summary>Where L1 begins, in bytes.</summary>
     public ulong L1Offset { get; init; } = 4096;
 
+    /// <summary>Of the disk, in bytes.</summary>
     public ulong ImageSize { get; init; } = 1 << 20;
 
+    /// <summary>Where the parent's name begins, in bytes.</summary>
     public uint NameOffset { get; init; }
 
+    /// <summary>Of the parent's name, in bytes.</summary>
     public uint NameSize { get; init; }
 
     /// <summary>Length of the smallest file with such a header: it ends with L1.</summary>
     public long FileLength => (long)(L1Offset + ((ulong)ClusterSize * TableSize));
 
+    /// <summary>The 64 bytes.</summary>
     public byte[] ToArray()
     {
         byte[] bytes = new byte[64];
@@ -46,6 +58,4 @@ internal sealed record HeaderBytes
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(60), NameSize);
         return bytes;
     }
-
-    public QedHeader Parse(long? fileLength = null) => QedHeader.Parse(ToArray(), fileLength ?? FileLength, "a.qed");
 }
