@@ -5,7 +5,7 @@ using QedVd.Host;
 namespace QedVd.Cli.CommandLine;
 
 /// <summary>One call of a verb: what was given, where its output goes, and the host.</summary>
-internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams streams, CancellationToken cancellation) : IAsyncDisposable
+internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams streams, Func<DiskHostOptions> hostOptions, CancellationToken cancellation) : IAsyncDisposable
 {
     private DiskHost? _host;
 
@@ -53,7 +53,7 @@ internal sealed class VerbRun(Verb verb, ParseResult parsed, StandardStreams str
 
     private DiskHostOptions HostOptions()
     {
-        var options = new DiskHostOptions();
+        DiskHostOptions options = hostOptions();
         foreach (string folder in Get(verb.PluginFolders))
         {
             options.PluginFolders.Add(HostPath.Full(folder));

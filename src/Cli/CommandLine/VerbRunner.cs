@@ -12,10 +12,16 @@ internal static class VerbRunner
     public static int Run(string[] args)
     {
         using var streams = new StandardStreams();
+        return Run(args, streams, static () => new DiskHostOptions());
+    }
+
+    /// <summary>The same with the outputs, and the backends, of who calls.</summary>
+    public static int Run(string[] args, StandardStreams streams, Func<DiskHostOptions> hostOptions)
+    {
         int code;
         try
         {
-            code = Start(args, streams);
+            code = Start(args, streams, hostOptions);
             streams.Out.Flush();
         }
         catch (OutputClosedException)
@@ -30,12 +36,12 @@ internal static class VerbRunner
         return code;
     }
 
-    private static int Start(string[] args, StandardStreams streams)
+    private static int Start(string[] args, StandardStreams streams, Func<DiskHostOptions> hostOptions)
     {
         string first = args.Length == 0 ? "--help" : args[0];
         if (first == "help" && args.Length > 1)
         {
-            return Start([args[1], "--help"], streams);
+            return Start([args[1], "--help"], streams, hostOptions);
         }
 
         switch (first)
@@ -57,7 +63,7 @@ internal static class VerbRunner
         Verb verb = entry.Create();
         if (args.TakeWhile(argument => argument != "--").Any(argument => argument is "-h" or "--help"))
         {
-            return Help(entry, verb, streams);
+            return Help(entry, verb, streams, hostOptions);
         }
 
         ParseResult parsed = verb.Command.Parse(args, s_parser);
@@ -68,24 +74,24 @@ internal static class VerbRunner
 
         using Interrupt? interrupt = verb.StopsCleanly ? new Interrupt() : null;
         CancellationToken cancellation = interrupt?.Token ?? default;
-        int code = Guard(entry.Name, verb, parsed.GetResult(verb.Debug) is not null, streams, () => RunVerbAsync(verb, parsed, streams, cancellation), cancellation);
+        int code = Guard(entry.Name, verb, parsed.GetResult(verb.Debug) is not null, streams, () => RunVerbAsync(verb, parsed, streams, hostOptions, cancellation), cancellation);
         return code == ExitCode.Interrupted ? interrupt!.ExitCode : code;
     }
 
-    private static async Task<int> RunVerbAsync(Verb verb, ParseResult parsed, StandardStreams streams, CancellationToken cancellation)
+    private static async Task<int> RunVerbAsync(Verb verb, ParseResult parsed, StandardStreams streams, Func<DiskHostOptions> hostOptions, CancellationToken cancellation)
     {
-        await using var run = new VerbRun(verb, parsed, streams, cancellation);
+        await using var run = new VerbRun(verb, parsed, streams, hostOptions, cancellation);
         return await verb.RunAsync(run);
     }
 
-    private static int Help(VerbEntry entry, Verb verb, StandardStreams streams)
+    private static int Help(VerbEntry entry, Verb verb, StandardStreams streams, Func<DiskHostOptions> hostOptions)
     {
         ParseResult nothing = verb.Command.Parse([entry.Name], s_parser);
         return Guard(entry.Name, verb, debug: false, streams, HelpAsync, default);
 
         async Task<int> HelpAsync()
         {
-            await using var run = new VerbRun(verb, nothing, streams, default);
+            await using var run = new VerbRun(verb, nothing, streams, hostOptions, default);
             HelpWriter.WriteVerb(streams.Out, entry, verb);
             await verb.WriteMoreHelpAsync(run);
             return ExitCode.Ok;

@@ -5,8 +5,8 @@ using System.Text;
 
 namespace QedVd.Cli.Output;
 
-/// <summary>The process's input and outputs: text and bytes on the same buffers, and whether each is a terminal.</summary>
-internal sealed class StandardStreams : IDisposable
+/// <summary>The process's input and outputs, or the outputs that are given: text and bytes on the same buffers, and whether each is a terminal.</summary>
+internal sealed class StandardStreams(Stream? output = null, Stream? error = null) : IDisposable
 {
     private const int BufferBytes = 64 << 10;
 
@@ -19,14 +19,14 @@ internal sealed class StandardStreams : IDisposable
     public TextWriter Out => _out ??= new StreamWriter(OutBytes, s_encoding, BufferBytes, leaveOpen: true);
 
     /// <summary>Error output as text, unbuffered.</summary>
-    public TextWriter Error => _error ??= new StreamWriter(Open(2), s_encoding, 1024, leaveOpen: true) { AutoFlush = true };
+    public TextWriter Error => _error ??= new StreamWriter(error ?? Open(2), s_encoding, 1024, leaveOpen: true) { AutoFlush = true };
 
     /// <summary>Standard output as bytes, unbuffered. Flush <see cref="Out"/> before using it.</summary>
-    public Stream OutBytes => field ??= Open(1);
+    public Stream OutBytes => field ??= output ?? Open(1);
 
-    public bool IsOutTerminal { get; } = IsTerminal(1);
+    public bool IsOutTerminal { get; } = output is null && IsTerminal(1);
 
-    public bool IsErrorTerminal { get; } = IsTerminal(2);
+    public bool IsErrorTerminal { get; } = error is null && IsTerminal(2);
 
     /// <summary>Whether colours and moving lines are welcome where there is a terminal.</summary>
     public static bool AllowsColour =>
