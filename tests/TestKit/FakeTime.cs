@@ -27,6 +27,18 @@ public sealed class FakeTime : TimeProvider
         }
     }
 
+    /// <summary>How far to <see cref="Advance"/> until the next timer fires; null when none will.</summary>
+    public TimeSpan? UntilNext
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _timers.Count == 0 ? null : TimeSpan.FromTicks(Math.Max(0, _timers.Min(timer => timer.Due.Ticks) - _now.Ticks));
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {

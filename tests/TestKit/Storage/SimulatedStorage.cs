@@ -195,6 +195,13 @@ public sealed class SimulatedStorage : IImageStorage
         return default;
     }
 
+    /// <summary>Begins a barrier, which covers what has taken effect by now; what is returned ends it.</summary>
+    internal Action BeginBarrier()
+    {
+        SimulatedFile.Ticket ticket = Begin(StorageOperationKind.Barrier, 0, 0);
+        return () => File.ApplyBarrier(ticket);
+    }
+
     private SimulatedFile.Ticket BeginSetLength(long lengthBytes) =>
         (Facts & StorageFacts.CanSetLength) != 0
             ? BeginChange(StorageOperationKind.SetLength, lengthBytes, 0)

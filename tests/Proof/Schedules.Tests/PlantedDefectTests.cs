@@ -1,0 +1,171 @@
+using QedVd.TestKit;
+
+namespace QedVd.Schedules.Tests;
+
+/// <summary>Defects of the kinds that schedules are searched for, each found within a few of them, whatever decides.</summary>
+public sealed class PlantedDefectTests
+{
+    private const int Schedules = 200;
+
+    public static TheoryData<SchedulePolicy> Policies => [.. Enum.GetValues<SchedulePolicy>()];
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void LostUpdate_IsFound(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler => Guests(scheduler, new BlockwiseDisk(scheduler.Open(new SimulatedFile()), takesLock: false)));
+        Assert.Contains("no order explains", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void StaleCache_IsFound(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler => Guests(scheduler, new CachingDisk(scheduler.Open(new SimulatedFile()))));
+        Assert.Contains("no order explains", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void WithALock_NothingIsFound(SchedulePolicy policy) =>
+        Assert.Equal("", Find(policy, scheduler => Guests(scheduler, new BlockwiseDisk(scheduler.Open(new SimulatedFile()), takesLock: true))));
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void MissedWakeUp_IsFoundAsDeadlock(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler =>
+        {
+            IImageStorage storage = scheduler.Open(new SimulatedFile(content: new byte[512]));
+            bool isReady = false;
+            TaskCompletionSource? waiter = null;
+            scheduler.Spawn("waiter", async () =>
+            {
+                Scheduler.Doing("waiting to be woken");
+                if (!isReady)
+                {
+                    // Between the look and this, nobody may come: but somebody does.
+                    await storage.ReadAsync(0, new byte[512]).ConfigureAwait(false);
+                    waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    await waiter.Task.ConfigureAwait(false);
+                }
+            });
+            scheduler.Spawn("waker", async () =>
+            {
+                await storage.ReadAsync(0, new byte[512]).ConfigureAwait(false);
+                isReady = true;
+                waiter?.SetResult();
+            });
+            scheduler.Run();
+        });
+        Assert.Contains("Deadlock", found, StringComparison.Ordinal);
+        Assert.Contains("waiter has not ended: waiting to be woken", found, StringComparison.Ordinal);
+        Assert.DoesNotContain("waker has not ended", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void LocksInTwoOrders_AreFoundAsDeadlock(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler =>
+        {
+            var first = new SemaphoreSlim(1, 1);
+            var second = new SemaphoreSlim(1, 1);
+            IImageStorage storage = scheduler.Open(new SimulatedFile());
+            Spawn("one", first, second);
+            Spawn("two", second, first);
+            scheduler.Run();
+
+            void Spawn(string name, SemaphoreSlim outer, SemaphoreSlim inner) => scheduler.Spawn(name, async () =>
+            {
+                await outer.WaitAsync().ConfigureAwait(false);
+                await storage.WriteAsync(0, new byte[512]).ConfigureAwait(false);
+                await inner.WaitAsync().ConfigureAwait(false);
+                inner.Release();
+                outer.Release();
+            });
+        });
+        Assert.Contains("2 have not ended", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void FlushBeforeItsBarrier_IsFoundAsLoss(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler =>
+        {
+            var file = new SimulatedFile();
+            var history = new SectorHistory();
+            IImageStorage storage = scheduler.Open(file);
+            scheduler.Spawn("guest", async () =>
+            {
+                byte[] bytes = new byte[512];
+                SectorHistory.Fill(bytes, 0, history.NextNumber());
+                long begin = scheduler.Step;
+                int request = history.BeginWrite(0, 512, 1, begin);
+                ValueTask barrier = storage.BarrierAsync();
+                await storage.WriteAsync(0, bytes).ConfigureAwait(false);
+                history.End(0, 512, request, scheduler.Step);
+                begin = scheduler.Step;
+                await barrier.ConfigureAwait(false);
+                history.AddFlush(begin, scheduler.Step);
+            });
+            scheduler.Run();
+            foreach (CrashState state in CrashStates.OfPowerLoss(file, file.Trace.Count))
+            {
+                byte[] left = new byte[512];
+                state.File.ReadBytes(0, 512).CopyTo(left, 0);
+                string? loss = history.FindLoss(0, left, scheduler.Step);
+                Assert.True(loss is null, loss);
+            }
+        });
+        Assert.Contains("after a crash", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OperationOnAnotherThread_IsRefused() => Scheduler.OnOwnThread(() =>
+    {
+        var scheduler = new Scheduler(1);
+        IImageStorage storage = scheduler.Open(new SimulatedFile());
+        ScheduleException? refused = null;
+        var thread = new Thread(() => refused = Assert.Throws<ScheduleException>(() => storage.Write(0, new byte[512])));
+        thread.Start();
+        thread.Join();
+        Assert.NotNull(refused);
+    });
+
+    private static void Guests(Scheduler scheduler, GuestDisk disk)
+    {
+        var history = new SectorHistory();
+        var guests = new Guests(scheduler, history, new Random(scheduler.Seed), mayFail: false);
+        for (int i = 0; i < 3; i++)
+        {
+            guests.Add($"guest {i}", disk, [RequestKind.Write, RequestKind.Read], [0, 1], BlockwiseDisk.BlockBytes, 4 * BlockwiseDisk.BlockBytes, new Strata(), cancels: false);
+        }
+
+        scheduler.Run();
+        string? violation = history.FindViolation();
+        Assert.True(violation is null, violation);
+    }
+
+    // What the first schedule found that fails; nothing when none did.
+    private static string Find(SchedulePolicy policy, Action<Scheduler> scenario)
+    {
+        string found = "";
+        Scheduler.OnOwnThread(() =>
+        {
+            for (int seed = 1; seed <= Schedules && found.Length == 0; seed++)
+            {
+                try
+                {
+                    scenario(new Scheduler(seed, policy));
+                }
+                catch (Exception exception)
+                {
+                    found = exception.Message;
+                }
+            }
+        });
+        return found;
+    }
+}
