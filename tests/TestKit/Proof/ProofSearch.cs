@@ -28,13 +28,14 @@ public sealed class ProofSearch : IDisposable
     private long _next;
     private bool _isEnded;
 
-    /// <param name="name">As in <c>./test --long NAME</c>.</param>
+    /// <param name="name">As in <c>./test --long NAME</c>; where one name asks for several searches, with a '-' and a word of its own behind it.</param>
     /// <param name="folders">The folders, from the root of the repository, whose content the figures hold for.</param>
     public ProofSearch(string name, params string[] folders)
     {
         Name = name;
-        IsLong = LongRun.IsAsked(name);
-        _budget = LongRun.Budget(name, TimeSpan.Zero);
+        string asked = name.Split('-')[0];
+        IsLong = LongRun.IsAsked(asked);
+        _budget = LongRun.Budget(asked, TimeSpan.Zero);
         Seed = LongRun.Seed();
         if (IsLong && !LongRun.HasSeed)
         {
@@ -46,7 +47,7 @@ public sealed class ProofSearch : IDisposable
         _first = _next;
     }
 
-    /// <summary>As in <c>./test --long NAME</c>.</summary>
+    /// <summary>What the report calls it.</summary>
     public string Name { get; }
 
     /// <summary>Whether this search was asked for by name.</summary>
