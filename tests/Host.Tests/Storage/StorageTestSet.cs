@@ -131,6 +131,23 @@ public abstract class StorageTestSet
     }
 
     [Theory, MemberData(nameof(BothForms))]
+    public async Task GetExtent_WhereDataBehindAHoleWasPunchedSinceItWasFound_IsAHole(bool asynchronous)
+    {
+        using IImageStorage storage = Create();
+        await Form.Write(storage, asynchronous, 1 << 20, Pattern(65536));
+        await Form.SetLength(storage, asynchronous, 2 << 20);
+        if (!storage.Facts.HasFlag(StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles))
+        {
+            return;
+        }
+
+        Assert.Equal(new StorageExtent(1 << 20, IsHole: true), storage.GetExtent(0));
+        await Form.PunchHole(storage, asynchronous, 1 << 20, 65536);
+
+        Assert.Equal(new StorageExtent(1 << 20, IsHole: true), storage.GetExtent(1 << 20));
+    }
+
+    [Theory, MemberData(nameof(BothForms))]
     public async Task GetExtent_WalkedFromTheStart_CoversTheLength_AndHolesReadZero(bool asynchronous)
     {
         using IImageStorage storage = Create();

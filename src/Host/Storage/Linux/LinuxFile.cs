@@ -22,6 +22,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
 
     /// <summary>A length or a hole changed since the last flush, on a file system of which it is not known that fdatasync covers that.</summary>
     private volatile bool _needsFullFlush;
+    private long _dataBehindHole = -1;
 
     internal LinuxFile(string path, SafeFileHandle handle, in LinuxStatx stat, LinuxVolume volume, FileStorageOptions options)
         : base(path)
@@ -253,46 +254,42 @@ internal sealed unsafe partial class LinuxFile : HostFile
 
     public override StorageExtent GetExtent(long offset)
     {
-        long length = GetLength();
-        if (offset >= length)
-        {
-            return new StorageExtent(0, IsHole: false);
-        }
-
         if (!Facts.HasFlag(StorageFacts.CanMapHoles))
         {
-            return new StorageExtent(length - offset, IsHole: false);
+            long rest = GetLength() - offset;
+            return new StorageExtent(Math.Max(0, rest), IsHole: false);
         }
 
+        // Who goes through a file asks at the end of a hole next, where the question for that hole has found data.
+        bool isKnown = offset == Volatile.Read(ref _dataBehindHole);
         for (int attempt = 0; attempt < MapAttempts; attempt++)
         {
-            long data = Seek(_handle, offset, SEEK_DATA);
+            long data = isKnown ? offset : Seek(_handle, offset, SEEK_DATA);
             if (data < 0)
             {
-                // ENXIO: no data up to the end. Anything else: not known, which is data.
-                return new StorageExtent(length - offset, IsHole: LastError == Errno.ENXIO);
+                // ENXIO: no data up to the end, or beyond it. Anything else: not known, which is data.
+                bool isHole = LastError == Errno.ENXIO;
+                long rest = GetLength() - offset;
+                return rest > 0 ? new StorageExtent(rest, isHole) : new StorageExtent(0, IsHole: false);
             }
 
             if (data > offset)
             {
-                return new StorageExtent(Math.Min(data, length) - offset, IsHole: true);
+                Volatile.Write(ref _dataBehindHole, data);
+                return new StorageExtent(data - offset, IsHole: true);
             }
 
             long hole = Seek(_handle, offset, SEEK_HOLE);
-            if (hole < 0)
-            {
-                return new StorageExtent(length - offset, IsHole: false);
-            }
-
             if (hole > offset)
             {
-                return new StorageExtent(Math.Min(hole, length) - offset, IsHole: false);
+                return new StorageExtent(hole - offset, IsHole: false);
             }
 
-            // The data that the first question found has been punched since.
+            // Punched or cut since it was found.
+            isKnown = false;
         }
 
-        return new StorageExtent(Math.Min(length - offset, 4096 - (offset % 4096)), IsHole: false);
+        return new StorageExtent(Math.Clamp(GetLength() - offset, 0, 4096 - (offset % 4096)), IsHole: false);
     }
 
     public override long CopyRange(long offset, HostFile target, long targetOffset, long lengthBytes)
