@@ -1,0 +1,81 @@
+using QedVd.ChainKit;
+using QedVd.TestKit;
+
+namespace QedVd.Crashes.Tests.Chains;
+
+/// <summary>
+/// Each command that changes a chain, traced as a process, and killed or struck by a power loss at whatever place, with several files and their names: no guest
+/// loses a byte, no image has errors, and the same command run again does its work.
+/// </summary>
+public sealed class ChainCrashTests : IDisposable
+{
+    private const string Long = "crash";
+    private const string Search = "crash-chains";
+    private const int States = 300;
+    private const int Chains = 3;
+
+    // Of a command that changes one name, or one sector, there are as few on any chain.
+    private const int ManyStates = 8;
+    private const int StatesOfLongRuns = 1500;
+    private const int LeastStates = 2;
+
+    private static readonly string[] s_code = ["src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli"];
+
+    private readonly ChainBench _bench = new(ChainBench.InMemory);
+
+    public void Dispose() => _bench.Dispose();
+
+    public static TheoryData<string> Commands => [.. ChainCommand.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public async Task Command_StruckAnywhere_KeepsWhatTheGuestReads_AndRunAgainCompletes(string name)
+    {
+        using var search = new ProofSearch(Search, s_code);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{search}");
+        int states = 0;
+        int chains = 0;
+        do
+        {
+            states += await ExploreAsync(search, name, States - states, chains++);
+        }
+        while (chains < Chains && states is >= ManyStates and < States / 2);
+
+        Assert.True(states >= LeastStates, $"{search}: only {states} states of '{name}' on {chains} chains");
+    }
+
+    [Fact]
+    [Trait("Long", Long)]
+    public async Task Commands_ForAsLongAsGiven()
+    {
+        if (!LongRun.IsAsked(Long))
+        {
+            return;
+        }
+
+        using var search = new ProofSearch(Search, s_code);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{search}");
+        string[] names = [.. ChainCommand.All.Keys];
+        while (search.GoesOn(0, 0))
+        {
+            long number = search.Next();
+            await ExploreAsync(search, names[number % names.Length], StatesOfLongRuns, number);
+        }
+    }
+
+    private async Task<int> ExploreAsync(ProofSearch search, string name, int mostStates, long number)
+    {
+        var explorer = new ChainExplorer(_bench, name, search.SeedOf(number));
+        await explorer.RunAsync(mostStates);
+        int states = explorer.States.Values.Sum();
+        search.Count(Measure.CrashStates, states, explorer.Violations.Count);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{explorer.Description}: {states} states ({string.Join(", ", explorer.States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {explorer.Reruns} run again");
+        Assert.True(explorer.Violations.Count == 0, $"{search}, case {number}: {explorer.Violations.Count} of {states} states are wrong. The first:\n{explorer.Violations.FirstOrDefault()}");
+        Assert.True(explorer.Reruns > 0, $"{search}, case {number}: the command was never run again, of {explorer.Description}");
+
+        // A write is long enough to be interrupted, and a position with few choices is there, or not.
+        FolderCrashKind[] missing = [.. Enum.GetValues<FolderCrashKind>().Except([FolderCrashKind.KilledWithin, FolderCrashKind.Each]).Except(explorer.Drawn.Keys)];
+        Assert.True(missing.Length == 0 || states >= mostStates, $"{search}, case {number}: of {string.Join(", ", missing)} no state was drawn, of {explorer.Description}");
+        return states;
+    }
+}

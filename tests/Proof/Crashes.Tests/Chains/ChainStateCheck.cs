@@ -1,0 +1,209 @@
+using System.Text;
+using QedVd.ChainKit;
+using QedVd.Cli.CommandLine;
+using QedVd.Cli.Output;
+using QedVd.Host;
+using QedVd.TestKit;
+
+namespace QedVd.Crashes.Tests.Chains;
+
+/// <summary>What must hold for whatever a crash leaves of a chain that a command was at work on, and of the same command run again.</summary>
+/// <param name="bench">With a host.</param>
+/// <param name="command">The command.</param>
+/// <param name="before">The chain before it, with its files in the folder that is looked at.</param>
+/// <param name="filesAfter">The files that it leaves when nobody disturbs it.</param>
+internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, TestChain before, IReadOnlyList<string> filesAfter)
+{
+    private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, RecurseSubdirectories = true };
+
+    private readonly TestChain _after = After(command, before);
+    private readonly TestChain? _made = command.Makes?.Invoke(before);
+
+    public string Folder { get; } = ChainCommand.FolderOf(before);
+
+    /// <summary>No byte of a guest is lost, and no image has errors; leaks are fine. What the command makes is not there, or complete.</summary>
+    public async Task ShouldBeSoundAsync()
+    {
+        await ShouldReadTopAsync().ConfigureAwait(false);
+        foreach (ChainLevel level in Unchanged().Where(level => File.Exists(level.Path)))
+        {
+            await ShouldReadAsync(level, "untouched", level.View).ConfigureAwait(false);
+        }
+
+        foreach (ChainLevel level in _after.Levels.Concat(_made?.Levels ?? []).Where(level => before.Levels.All(other => other.Path != level.Path) && File.Exists(level.Path)))
+        {
+            GuestBytes[] views = level == _made?.Top && command.Replaced is { } replaced ? [level.View, replaced] : [level.View];
+            await ShouldReadAsync(level, "made", views).ConfigureAwait(false);
+        }
+
+        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all).Where(file => !command.IsDamaged || file != before.Top.Path))
+        {
+            CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" }).ConfigureAwait(false);
+            Assert.True(report.IsSound, $"{Path.GetFileName(file)} has {report.Corruptions} errors: {string.Join("; ", report.Findings.Take(3))}");
+        }
+    }
+
+    /// <summary>QEMU sees no errors either.</summary>
+    public async Task QemuShouldAgreeAsync()
+    {
+        string qemuImg = Peers.Require("qemu-img");
+        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all).Where(file => !(command.IsDamaged || command.IsBroken) || file != before.Top.Path))
+        {
+            ToolRun run = await ToolRun.RunAsync(qemuImg, ["check", "-f", "qed", file]).ConfigureAwait(false);
+            Assert.True(run.ExitCode is 0 or 3, $"qemu-img check of {Path.GetFileName(file)} ends with {run.ExitCode}: {run.Output}{run.Error}");
+        }
+    }
+
+    /// <summary>The command, run again, leaves what it leaves when nobody disturbs it. It runs in this process.</summary>
+    public async Task ShouldCompleteAsync()
+    {
+        bool wasDone = !command.IsRepeatable && await IsDoneAsync().ConfigureAwait(false);
+        if (!wasDone)
+        {
+            (int code, string said) = Run(command.Arguments(before, name => Path.Combine(Folder, name)));
+            Assert.True(code == 0, $"run again it ends with {code}: {said}");
+        }
+
+        await ReclaimAsync(_after).ConfigureAwait(false);
+        string what = wasDone ? "it had come to its end" : "run again";
+        await _after.ShouldHoldAsync(what).ConfigureAwait(false);
+        if (_made is not null)
+        {
+            await _made.ShouldHoldAsync($"{what}: what it makes").ConfigureAwait(false);
+        }
+
+        string[] files = FilesOf(Folder);
+        Assert.True(files.SequenceEqual(filesAfter), $"{what}: the folder holds {string.Join(", ", files)} instead of {string.Join(", ", filesAfter)}");
+    }
+
+    public static string[] FilesOf(string folder) => [.. Directory.GetFiles(folder, "*", s_all).Select(path => Path.GetRelativePath(folder, path)).Order(StringComparer.Ordinal)];
+
+    /// <summary>The disk under its old name, or where that is gone the one that the command leaves, reads as before, or as it must afterwards.</summary>
+    private async Task ShouldReadTopAsync()
+    {
+        ChainLevel top = File.Exists(before.Top.Path) ? before.Top : _after.Top;
+        if (command.IsBroken && !await CanOpenAsync(top).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        GuestBytes[] views = !command.ChangesSize ? [before.View] : _after.View.LengthBytes < before.View.LengthBytes ? [_after.View] : [before.View, _after.View];
+        if (views.Length == 1 && command.ChangesSize && await ReadLongerAsync(top).ConfigureAwait(false) is { } old)
+        {
+            views = [old];
+        }
+
+        await ShouldReadAsync(top, "the disk", views).ConfigureAwait(false);
+    }
+
+    /// <summary>A disk that is not shorter yet: beyond its new end it reads as before or zero, what lay beneath does not come up. Null when it is shorter.</summary>
+    private async Task<GuestBytes?> ReadLongerAsync(ChainLevel top)
+    {
+        using VirtualDisk disk = bench.Host.OpenDisk(top.Path, before.Options with { Format = top.Format, ReadOnly = true });
+        if (disk.LengthBytes != before.View.LengthBytes)
+        {
+            return null;
+        }
+
+        byte[] now = new byte[disk.LengthBytes];
+        await disk.ReadAsync(0, now).ConfigureAwait(false);
+        byte[] old = before.View.ToArray();
+        for (int at = (int)_after.View.LengthBytes; at < now.Length; at++)
+        {
+            old[at] = now[at] == 0 ? (byte)0 : old[at];
+        }
+
+        var view = new GuestBytes(old.Length);
+        view.Write(0, old);
+        return view;
+    }
+
+    private async Task ShouldReadAsync(ChainLevel level, string what, params GuestBytes[] views)
+    {
+        using VirtualDisk disk = bench.Host.OpenDisk(level.Path, before.Options with { Format = level.Format, ReadOnly = true });
+        Xunit.Sdk.XunitException? failure = null;
+        foreach (GuestBytes view in views)
+        {
+            try
+            {
+                await view.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
+                return;
+            }
+            catch (Xunit.Sdk.XunitException exception)
+            {
+                failure = exception;
+            }
+        }
+
+        throw failure!;
+    }
+
+    private async Task<bool> CanOpenAsync(ChainLevel level)
+    {
+        try
+        {
+            await using VirtualDisk disk = await bench.Host.OpenDiskAsync(level.Path, before.Options with { Format = level.Format, ReadOnly = true }).ConfigureAwait(false);
+            return true;
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.NotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Levels beneath the top that the command does not change.</summary>
+    private IEnumerable<ChainLevel> Unchanged() =>
+        before.Levels.Skip(1).Where(level => _after.Levels.Any(other => other.Path == level.Path && other.View.ToArray().AsSpan().SequenceEqual(level.View.ToArray())));
+
+    /// <summary>What a killed process had taken and not yet used is a leak until somebody looks for it; more than a leak it may not be.</summary>
+    private async Task ReclaimAsync(TestChain chain)
+    {
+        foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
+        {
+            var request = new ImageOpenRequest { Format = level.Format };
+            CheckReport report = await bench.Host.CheckAsync(level.Path, request: request).ConfigureAwait(false);
+            Assert.True(report.IsSound, $"{level.Name} has {report.Corruptions} errors when the command has run again");
+            if (!report.IsClean)
+            {
+                await bench.Host.CheckAsync(level.Path, new CheckOptions { Repair = RepairMode.Leaks }, request).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<bool> IsDoneAsync()
+    {
+        if (!FilesOf(Folder).SequenceEqual(filesAfter))
+        {
+            return false;
+        }
+
+        try
+        {
+            await ReclaimAsync(_after).ConfigureAwait(false);
+            await _after.ShouldHoldAsync("done?").ConfigureAwait(false);
+            return _made is null || File.Exists(_made.Top.Path);
+        }
+        catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException)
+        {
+            return false;
+        }
+    }
+
+    private static (int Code, string Said) Run(string[] arguments)
+    {
+        using var output = new MemoryStream();
+        using var error = new MemoryStream();
+        using var streams = new StandardStreams(output, error);
+        int code = VerbRunner.Run(arguments, streams, NewOptions);
+        return (code, Encoding.UTF8.GetString(output.ToArray()) + Encoding.UTF8.GetString(error.ToArray()));
+    }
+
+    private static DiskHostOptions NewOptions() => new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<Backends.Qed.QedBackend>().AddBackend<Backends.Raw.RawBackend>();
+
+    private static TestChain After(ChainCommand command, TestChain chain)
+    {
+        TestChain after = chain.Clone();
+        command.Apply(after);
+        return after;
+    }
+}

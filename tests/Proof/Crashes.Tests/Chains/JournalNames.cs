@@ -1,0 +1,40 @@
+using System.Globalization;
+using System.Text;
+using QedVd.TestKit;
+
+namespace QedVd.Crashes.Tests.Chains;
+
+/// <summary>
+/// The journal of a merge tells files by their numbers. The files of a state that is laid down anew have others; so that it tells the same files, they are
+/// put into it.
+/// </summary>
+internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdentity> recorded)
+{
+    private const string Pattern = "*.qedvd-merge";
+
+    public static StorageIdentity IdentityOf(string path)
+    {
+        using Host.FileStorage storage = Host.FileStorage.Open(path, new Host.FileStorageOptions { ReadOnly = true, Lock = Host.ImageLockMode.None });
+        return storage.Identity;
+    }
+
+    public void Translate(FolderState state, string folder)
+    {
+        foreach (string path in Directory.GetFiles(folder, Pattern, new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true }))
+        {
+            string text = Encoding.UTF8.GetString(File.ReadAllBytes(path));
+            foreach ((TracedFile file, StorageIdentity old) in recorded)
+            {
+                if (state.Names.FirstOrDefault(pair => pair.Value == file).Key is { } name)
+                {
+                    text = text.Replace($" {Numbers(old)} ", $" {Numbers(IdentityOf(Path.Combine(folder, name)))}\t", StringComparison.Ordinal);
+                }
+            }
+
+            File.WriteAllText(path, text.Replace('\t', ' '), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        }
+    }
+
+    private static string Numbers(StorageIdentity identity) =>
+        string.Create(CultureInfo.InvariantCulture, $"{identity.DeviceId:x} {identity.FileId:x} {identity.FileIdHigh:x}");
+}
