@@ -3,7 +3,7 @@ using QedVd.TestKit;
 namespace QedVd.Schedules.Tests;
 
 /// <summary>Guests that work on one disk side by side, and what they saw.</summary>
-internal sealed class Guests(Scheduler scheduler, SectorHistory history, Random random, bool mayFail)
+internal sealed class Guests(Scheduler scheduler, SectorHistory history, Random random, bool mayFail, bool mayBeReadOnly = false)
 {
     /// <summary>Requests that failed, or were cancelled.</summary>
     public int Failed { get; private set; }
@@ -87,7 +87,11 @@ internal sealed class Guests(Scheduler scheduler, SectorHistory history, Random 
         {
             Failed++;
         }
-        catch (ImageException exception) when (mayFail && exception.Kind is ImageErrorKind.Io or ImageErrorKind.OutOfSpace or ImageErrorKind.Fenced)
+        catch (ImageException exception) when (mayFail && exception.Kind is (ImageErrorKind.Io or ImageErrorKind.OutOfSpace or ImageErrorKind.Fenced))
+        {
+            Failed++;
+        }
+        catch (ImageException exception) when (mayBeReadOnly && exception.Kind == ImageErrorKind.ReadOnly)
         {
             Failed++;
         }

@@ -5,34 +5,48 @@ namespace QedVd.Schedules.Tests;
 /// <summary>Concurrent requests and maintenance, in one seeded order after the other.</summary>
 public sealed class ScheduleTests
 {
-    private const int ImagesInEachRun = 1200;
+    private const int ImagesInEachRun = 1400;
+    private const int ChainsInEachRun = 900;
 
     [Fact]
     [Trait("Long", "schedules")]
-    public void Image_GuestsAndMaintenanceInAnyOrder_CanBeExplained() => Scheduler.OnOwnThread(() =>
+    public void Image_GuestsAndMaintenanceInAnyOrder_CanBeExplained() => Explore("one image", ImagesInEachRun, ImageSchedule.AllStrata, (seed, strata) =>
     {
-        using var search = new ProofSearch("schedules", "src/Abstractions", "src/Backends.Qed", "src/Host");
-        Console.WriteLine($"Seed of the schedules of one image: {search}");
-        var strata = new Strata();
-        long done = 0;
-        for (long number = search.Next(); search.GoesOn(done, ImagesInEachRun); number = search.Next())
-        {
-            RunOne(search, number, strata);
-            done++;
-        }
-
-        string[] empty = [.. strata.Empty(ImageSchedule.AllStrata)];
-        Assert.True(empty.Length == 0, $"{done} schedules, {search}, and not one with: {string.Join(", ", empty)}");
+        var schedule = new ImageSchedule(seed, strata);
+        return (schedule.Scheduler, schedule.Run);
     });
 
     [Fact]
-    public void SameSeed_TakesTheSameSteps() => Scheduler.OnOwnThread(() =>
+    [Trait("Long", "schedules")]
+    public void Chain_GuestsAndOperationsInAnyOrder_CanBeExplained() => Explore("chains", ChainsInEachRun, ChainSchedule.AllStrata, (seed, strata) =>
+    {
+        var schedule = new ChainSchedule(seed, strata);
+        return (schedule.Scheduler, schedule.Run);
+    });
+
+    [Fact]
+    public void Image_SameSeed_TakesTheSameSteps() => TakeTwice(seed =>
+    {
+        var schedule = new ImageSchedule(seed, new Strata());
+        schedule.Run();
+        return schedule.Scheduler;
+    });
+
+    [Fact]
+    public void Chain_SameSeed_TakesTheSameSteps() => TakeTwice(seed =>
+    {
+        var schedule = new ChainSchedule(seed, new Strata());
+        schedule.Run();
+        return schedule.Scheduler;
+    });
+
+    private static void TakeTwice(Func<int, Scheduler> take) => Scheduler.OnOwnThread(() =>
     {
         int first = new Random().Next();
         Console.WriteLine($"Seed of the schedules taken twice: {first}");
         for (int seed = first; seed < first + 40; seed++)
         {
-            Scheduler[] runs = [Take(seed), Take(seed)];
+            Scheduler[] runs = [take(seed), take(seed)];
             for (int step = 0; step < Math.Min(runs[0].Step, runs[1].Step); step++)
             {
                 Assert.Equal($"{seed}: {runs[0].Describe(step)}", $"{seed}: {runs[1].Describe(step)}");
@@ -40,29 +54,33 @@ public sealed class ScheduleTests
 
             Assert.Equal(runs[0].Step, runs[1].Step);
             Assert.Equal(runs[0].Fingerprint, runs[1].Fingerprint);
-            Assert.NotEqual(runs[0].Fingerprint, Take(seed + 1).Fingerprint);
-        }
-
-        static Scheduler Take(int seed)
-        {
-            var schedule = new ImageSchedule(seed, new Strata());
-            schedule.Run();
-            return schedule.Scheduler;
+            Assert.NotEqual(runs[0].Fingerprint, take(seed + 1).Fingerprint);
         }
     });
 
-    private static void RunOne(ProofSearch search, long number, Strata strata)
+    private static void Explore(string what, int atLeast, IEnumerable<string> needed, Func<int, Strata, (Scheduler Scheduler, Action Run)> make) => Scheduler.OnOwnThread(() =>
     {
-        var schedule = new ImageSchedule(search.SeedOf(number), strata);
-        try
+        using var search = new ProofSearch("schedules", "src/Abstractions", "src/Backends.Qed", "src/Host");
+        Console.WriteLine($"Seed of the schedules of {what}: {search}");
+        var strata = new Strata();
+        long done = 0;
+        for (long number = search.Next(); search.GoesOn(done, atLeast); number = search.Next())
         {
-            schedule.Run();
-            search.Count(Measure.Schedules, 1);
+            (Scheduler scheduler, Action run) = make(search.SeedOf(number), strata);
+            try
+            {
+                run();
+                search.Count(Measure.Schedules, 1);
+                done++;
+            }
+            catch (Exception exception)
+            {
+                search.Count(Measure.Schedules, 1, 1);
+                Assert.Fail($"{what}, {search}, case {number}: {exception.Message}\n{scheduler.Describe()}\n{exception.StackTrace}");
+            }
         }
-        catch (Exception exception)
-        {
-            search.Count(Measure.Schedules, 1, 1);
-            Assert.Fail($"{search}, case {number}: {exception.Message}\n{schedule.Scheduler.Describe()}\n{exception.StackTrace}");
-        }
-    }
+
+        string[] empty = [.. strata.Empty(needed)];
+        Assert.True(empty.Length == 0, $"{done} schedules of {what}, {search}, and not one with: {string.Join(", ", empty)}");
+    });
 }

@@ -1,0 +1,129 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using QedVd.Backends.Qed;
+using QedVd.Host;
+using QedVd.TestKit;
+
+namespace QedVd.Schedules.Tests;
+
+/// <summary>A random chain of QED images in simulated files, with what each sector of it reads.</summary>
+internal sealed class ChainFiles
+{
+    public const int Cluster = 4096;
+    private const string Folder = "/chain/";
+
+    private static readonly QedBackend s_backend = new();
+
+    private readonly List<SimulatedFile> _files = [];
+
+    /// <summary>Draws sizes and content, and tells a history what it begins with.</summary>
+    public ChainFiles(Random random, SectorHistory history, int levels)
+    {
+        int clusters = random.Next(3) == 0 ? random.Next(140, 300) : random.Next(12, 40);
+        SizeBytes = (clusters * Cluster) - (random.Next(3) == 0 ? 512 * random.Next(1, 8) : 0);
+        var sizes = new long[levels];
+        var held = new Dictionary<long, int>[levels];
+        for (int i = 0; i < levels; i++)
+        {
+            sizes[i] = i == 0 || random.Next(3) > 0 ? SizeBytes : Math.Max(Cluster, SizeBytes + (512 * random.Next(-60, 60)));
+            held[i] = Make(random, history, i, i + 1 < levels, sizes[i]);
+        }
+
+        for (long sector = 0; sector * SectorHistory.SectorBytes < SizeBytes; sector++)
+        {
+            int number = 0;
+            for (int i = 0; i < levels && sector * SectorHistory.SectorBytes < sizes[i] && !held[i].TryGetValue(sector * SectorHistory.SectorBytes / Cluster, out number); i++)
+            {
+            }
+
+            history.Begin(sector * SectorHistory.SectorBytes, SectorHistory.SectorBytes, number);
+        }
+    }
+
+    /// <summary>Of the disk, to begin with.</summary>
+    public long SizeBytes { get; }
+
+    /// <summary>Top first.</summary>
+    public IReadOnlyList<SimulatedFile> Files => _files;
+
+    /// <summary>Opens the chain whose top has this name, as its images name their parents.</summary>
+    public VirtualDisk OpenReadOnly(string top)
+    {
+        List<Level> levels = [];
+        for (string? name = top; name is not null;)
+        {
+            SimulatedFile file = _files.Single(each => each.Name == name);
+            IDiskImage image = s_backend.Open(file.Open(readOnly: true), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
+            levels.Add(new Level { Image = image, Path = name, FormatId = QedBackend.Id });
+            name = image.Parent is { } parent ? Folder + System.Text.Encoding.UTF8.GetString(parent.NameBytes) : null;
+        }
+
+        return Compose(levels, new DiskOpenOptions { ReadOnly = true });
+    }
+
+    /// <summary>Opens the chain under a scheduler.</summary>
+    public async ValueTask<VirtualDisk> OpenAsync(Scheduler scheduler, TablePool pool, ConsistencyMode mode)
+    {
+        List<Level> levels = [];
+        foreach (SimulatedFile file in _files)
+        {
+            bool isTop = levels.Count == 0;
+            ScheduledStorage storage = scheduler.Open(file);
+            var options = new ImageOpenOptions { Tables = pool, Time = scheduler.Time, Mode = mode, Flags = isTop ? ImageOpenFlags.Discard : ImageOpenFlags.ReadOnly };
+            IDiskImage image = await s_backend.OpenAsync(storage, options).ConfigureAwait(false);
+            levels.Add(new Level { Image = image, Path = file.Name, FormatId = QedBackend.Id, Storage = storage });
+        }
+
+        return Compose(levels, new DiskOpenOptions { Mode = mode });
+    }
+
+    /// <summary>What a check of a file finds.</summary>
+    public static CheckReport Check(SimulatedFile file)
+    {
+        using SimulatedStorage storage = file.Open(readOnly: true);
+        return SyncIo.Complete(s_backend.CheckAsync(storage, new CheckOptions()));
+    }
+
+    private static VirtualDisk Compose(IReadOnlyList<Level> levels, DiskOpenOptions options)
+    {
+        var generation = new Generation(levels);
+        SyncIo.Complete(VirtualDisk.TellBeneathAsync<SyncIo>(generation, default));
+        return new VirtualDisk(generation, options, host: null, number: 0, NullLogger.Instance);
+    }
+
+    private Dictionary<long, int> Make(Random random, SectorHistory history, int level, bool hasParent, long sizeBytes)
+    {
+        var file = new SimulatedFile($"{Folder}level{level}");
+        using (SimulatedStorage storage = file.Open())
+        {
+            s_backend.Create(storage, new ImageCreateOptions
+            {
+                VirtualSizeBytes = sizeBytes,
+                Parent = hasParent ? new ParentReference($"level{level + 1}") : null,
+                FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Cluster}", ["table_size"] = "1", ["qemu_compat"] = "off" },
+            });
+        }
+
+        Dictionary<long, int> held = [];
+        using IDiskImage image = s_backend.Open(file.Open(), new ImageOpenOptions());
+        byte[] bytes = new byte[Cluster];
+        int share = random.Next(1, 5);
+        for (long cluster = 0; cluster * Cluster < sizeBytes; cluster++)
+        {
+            if (random.Next(5) >= share)
+            {
+                continue;
+            }
+
+            int length = (int)Math.Min(Cluster, sizeBytes - (cluster * Cluster));
+            bool isZero = random.Next(6) == 0;
+            held[cluster] = isZero ? 0 : history.NextNumber();
+            SectorHistory.Fill(bytes, cluster * Cluster, held[cluster]);
+            WriteResult result = isZero ? image.WriteZeroes(cluster * Cluster, length, WriteFlags.MayUnmap) : image.Write(cluster * Cluster, bytes.AsSpan(0, length));
+            Assert.Equal(WriteResult.Done(length), result);
+        }
+
+        image.Close();
+        _files.Add(file.Copy());
+        return held;
+    }
+}
