@@ -70,6 +70,8 @@ internal sealed class ChainSchedule
 
     public Scheduler Scheduler { get; }
 
+    private long NarrowBytes => ((_chain.SizeBytes / 2 / Cluster) + 2) * Cluster;
+
     /// <summary>Runs it; throws when something is wrong.</summary>
     public void Run()
     {
@@ -103,7 +105,7 @@ internal sealed class ChainSchedule
         int count = _random.Next(2, 4);
         for (int i = 0; i < count; i++)
         {
-            guests.Add($"guest {i}", guestDisk, s_mixes[_random.Next(s_mixes.Length)], _hot, Cluster, _operation == "shrink" ? ((_chain.SizeBytes / 2 / Cluster) + 2) * Cluster : _chain.SizeBytes, _strata, _cancels);
+            guests.Add($"guest {i}", guestDisk, s_mixes[_random.Next(s_mixes.Length)], _hot, Cluster, _operation == "shrink" ? NarrowBytes : _chain.SizeBytes, _strata, _cancels);
         }
 
         AddOperation(disk);
@@ -209,7 +211,9 @@ internal sealed class ChainSchedule
                 await disk.ResizeAsync((_chain.SizeBytes / Cluster * Cluster) + (_random.Next(1, 30) * 1536 * 8), cancellationToken: cancellationToken).ConfigureAwait(false);
                 break;
             case "shrink":
-                await disk.ResizeAsync(((_chain.SizeBytes / 2 / Cluster) + 2) * Cluster, mayShrink: true, cancellationToken: cancellationToken).ConfigureAwait(false);
+                // One that fails may have dropped what lies beyond.
+                _history.BeginDiscard(NarrowBytes, _chain.SizeBytes - NarrowBytes, Scheduler.Step);
+                await disk.ResizeAsync(NarrowBytes, mayShrink: true, cancellationToken: cancellationToken).ConfigureAwait(false);
                 break;
             case "read-only and back":
                 await disk.SetReadOnlyAsync(true, cancellationToken).ConfigureAwait(false);

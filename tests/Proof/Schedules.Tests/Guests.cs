@@ -120,7 +120,8 @@ internal sealed class Guests(Scheduler scheduler, SectorHistory history, Random 
         }
     }
 
-    private async ValueTask CarryOutAsync(GuestDisk disk, Request request, CancellationToken cancellationToken)
+    /// <summary>Carries one request out, and takes it down.</summary>
+    public async ValueTask CarryOutAsync(GuestDisk disk, Request request, CancellationToken cancellationToken)
     {
         (RequestKind kind, long offset, int length, _) = request;
         long begin = scheduler.Step;

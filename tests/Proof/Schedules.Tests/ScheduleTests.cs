@@ -1,3 +1,4 @@
+using System.Globalization;
 using QedVd.TestKit;
 
 namespace QedVd.Schedules.Tests;
@@ -5,12 +6,14 @@ namespace QedVd.Schedules.Tests;
 /// <summary>Concurrent requests and maintenance, in one seeded order after the other.</summary>
 public sealed class ScheduleTests
 {
+    // For one schedule alone: name and seed, as a failure prints them.
+    private const string OneSchedule = "QEDVD_SCHEDULE";
     private const int ImagesInEachRun = 1400;
     private const int ChainsInEachRun = 900;
 
     [Fact]
     [Trait("Long", "schedules")]
-    public void Image_GuestsAndMaintenanceInAnyOrder_CanBeExplained() => Explore("one image", ImagesInEachRun, ImageSchedule.AllStrata, (seed, strata) =>
+    public void Image_GuestsAndMaintenanceInAnyOrder_CanBeExplained() => Explore("schedules-images", ImagesInEachRun, ImageSchedule.AllStrata, (seed, strata) =>
     {
         var schedule = new ImageSchedule(seed, strata);
         return (schedule.Scheduler, schedule.Run);
@@ -18,7 +21,7 @@ public sealed class ScheduleTests
 
     [Fact]
     [Trait("Long", "schedules")]
-    public void Chain_GuestsAndOperationsInAnyOrder_CanBeExplained() => Explore("chains", ChainsInEachRun, ChainSchedule.AllStrata, (seed, strata) =>
+    public void Chain_GuestsAndOperationsInAnyOrder_CanBeExplained() => Explore("schedules-chains", ChainsInEachRun, ChainSchedule.AllStrata, (seed, strata) =>
     {
         var schedule = new ChainSchedule(seed, strata);
         return (schedule.Scheduler, schedule.Run);
@@ -58,29 +61,52 @@ public sealed class ScheduleTests
         }
     });
 
-    private static void Explore(string what, int atLeast, IEnumerable<string> needed, Func<int, Strata, (Scheduler Scheduler, Action Run)> make) => Scheduler.OnOwnThread(() =>
+    private static void Explore(string name, int atLeast, IEnumerable<string> needed, Func<int, Strata, (Scheduler Scheduler, Action Run)> make) => Scheduler.OnOwnThread(() =>
     {
-        using var search = new ProofSearch("schedules", "src/Abstractions", "src/Backends.Qed", "src/Host");
-        Console.WriteLine($"Seed of the schedules of {what}: {search}");
         var strata = new Strata();
+        if (Environment.GetEnvironmentVariable(OneSchedule) is { Length: > 0 } one)
+        {
+            string[] parts = one.Split(':');
+            if (parts[0] == name)
+            {
+                Take(int.Parse(parts[1], CultureInfo.InvariantCulture));
+            }
+
+            return;
+        }
+
+        using var search = new ProofSearch(name, "src/Abstractions", "src/Backends.Qed", "src/Host");
+        Console.WriteLine($"Seed of {name}: {search}");
         long done = 0;
         for (long number = search.Next(); search.GoesOn(done, atLeast); number = search.Next())
         {
-            (Scheduler scheduler, Action run) = make(search.SeedOf(number), strata);
             try
             {
-                run();
+                Take(search.SeedOf(number));
                 search.Count(Measure.Schedules, 1);
                 done++;
             }
             catch (Exception exception)
             {
                 search.Count(Measure.Schedules, 1, 1);
-                Assert.Fail($"{what}, {search}, case {number}: {exception.Message}\n{scheduler.Describe()}\n{exception.StackTrace}");
+                Assert.Fail($"{search}, case {number} (alone: {OneSchedule}={name}:{search.SeedOf(number)} ./test --long schedules): {exception.Message}\n{exception.InnerException?.StackTrace}");
             }
         }
 
         string[] empty = [.. strata.Empty(needed)];
-        Assert.True(empty.Length == 0, $"{done} schedules of {what}, {search}, and not one with: {string.Join(", ", empty)}");
+        Assert.True(empty.Length == 0, $"{name}, {done} cases, {search}, and not one with: {string.Join(", ", empty)}");
+
+        void Take(int seed)
+        {
+            (Scheduler scheduler, Action run) = make(seed, strata);
+            try
+            {
+                run();
+            }
+            catch (Exception exception)
+            {
+                throw new InvalidOperationException($"{exception.Message}\n{scheduler.Describe()}", exception);
+            }
+        }
     });
 }

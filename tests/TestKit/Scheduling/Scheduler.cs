@@ -95,6 +95,11 @@ public sealed class Scheduler
     /// <summary>Called before each step, with its number.</summary>
     public Action<long>? BeforeStep { get; set; }
 
+    /// <summary>
+    /// For a test that needs one order: operations (who asked, what, at which offset) that take effect only when nothing else can go on. Null: none.
+    /// </summary>
+    public Func<string, string, long, bool>? HoldsBack { get; set; }
+
     /// <summary>Operations and continuations that wait for their turn.</summary>
     public int Waiting
     {
@@ -368,6 +373,12 @@ public sealed class Scheduler
 
     private int Choose()
     {
+        if (HoldsBack is { } holds)
+        {
+            int[] free = [.. Enumerable.Range(0, _things.Count).Where(i => !(_things[i] is { Label: string label, Actor: { } asker } thing && holds(asker.Name, label, thing.Offset)))];
+            return free.Length > 0 ? free[_random.Next(free.Length)] : _random.Next(_things.Count);
+        }
+
         if (Policy == SchedulePolicy.Uniform || _things.Count == 1)
         {
             return _random.Next(_things.Count);
