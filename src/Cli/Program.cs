@@ -1,8 +1,13 @@
+using System.Runtime.ExceptionServices;
 using QedVd.Cli.CommandLine;
 
 namespace QedVd.Cli;
 
 internal static class Program
 {
-    private static int Main(string[] args) => VerbRunner.Run(args);
+    private static int Main(string[] args)
+    {
+        ExceptionHandling.SetUnhandledExceptionHandler(StrayFault.Handle);
+        return VerbRunner.Run(args);
+    }
 }

@@ -17,40 +17,48 @@ internal static class ChainReader
         long[] lengths = generation.LengthsBytes;
         OwnerMemo? memo = generation.Memo;
         int memoLevel = memo is null ? -1 : Math.Max(first, memo.FirstLevel);
-        while (buffer.Length > 0)
+        int i = first;
+        try
         {
-            int run = buffer.Length;
-            ExtentKind kind = ExtentKind.Free;
-            for (int i = first; i < images.Length && kind == ExtentKind.Free; i++)
+            while (buffer.Length > 0)
             {
-                if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                int run = buffer.Length;
+                ExtentKind kind = ExtentKind.Free;
+                for (i = first; i < images.Length && kind == ExtentKind.Free; i++)
                 {
-                    break;
+                    if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                    {
+                        break;
+                    }
+
+                    long left = lengths[i] - offset;
+                    if (left <= 0)
+                    {
+                        break;
+                    }
+
+                    run = (int)Math.Min(run, left);
+                    if (!TryMapShort(images[i], isLast: i == images.Length - 1, offset, ref run, out kind) || kind == ExtentKind.Data)
+                    {
+                        ReadResult result = await TIo.ReadAsync(images[i], offset, buffer.Slice(0, run), cancellationToken).ConfigureAwait(false);
+                        BackendResults.Check(result, run, images[i]);
+                        run = result.Length;
+                        kind = result.Kind;
+                    }
                 }
 
-                long left = lengths[i] - offset;
-                if (left <= 0)
+                if (kind != ExtentKind.Data)
                 {
-                    break;
+                    buffer.Slice(0, run).Span.Clear();
                 }
 
-                run = (int)Math.Min(run, left);
-                if (!TryMapShort(images[i], isLast: i == images.Length - 1, offset, ref run, out kind) || kind == ExtentKind.Data)
-                {
-                    ReadResult result = await TIo.ReadAsync(images[i], offset, buffer.Slice(0, run), cancellationToken).ConfigureAwait(false);
-                    BackendResults.Check(result, run, images[i]);
-                    run = result.Length;
-                    kind = result.Kind;
-                }
+                offset += run;
+                buffer = buffer.Slice(run, buffer.Length - run);
             }
-
-            if (kind != ExtentKind.Data)
-            {
-                buffer.Slice(0, run).Span.Clear();
-            }
-
-            offset += run;
-            buffer = buffer.Slice(run, buffer.Length - run);
+        }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw generation.Levels[Math.Min(i, images.Length - 1)].Fault("reading", offset, exception);
         }
     }
 
@@ -75,9 +83,17 @@ internal static class ChainReader
             }
 
             run = Math.Min(run, left);
-            if (!isHintEnough || !image.TryMap(offset, run, out Extent extent))
+            Extent extent;
+            try
             {
-                extent = await TIo.MapAsync(image, offset, run, cancellationToken).ConfigureAwait(false);
+                if (!isHintEnough || !image.TryMap(offset, run, out extent))
+                {
+                    extent = await TIo.MapAsync(image, offset, run, cancellationToken).ConfigureAwait(false);
+                }
+            }
+            catch (Exception exception) when (Level.IsFault(exception))
+            {
+                throw generation.Levels[i].Fault("mapping", offset, exception);
             }
 
             BackendResults.Check(extent, run, image);

@@ -3,7 +3,11 @@ namespace QedVd.Host;
 /// <content>A level in words.</content>
 internal sealed partial class Level
 {
-    public DiskLevel Describe(int depth)
+    public DiskLevel Describe(int depth) => Guard(() => DescribeCore(depth));
+
+    public ImageDescription DescribeImage() => Guard(DescribeImageCore);
+
+    private DiskLevel DescribeCore(int depth)
     {
         ImageFileSize size = Image.GetFileSize();
         return new DiskLevel
@@ -22,7 +26,7 @@ internal sealed partial class Level
         };
     }
 
-    public ImageDescription DescribeImage()
+    private ImageDescription DescribeImageCore()
     {
         ImageFileSize size = Image.GetFileSize();
         ParentReference? parent = Image.Parent is { NameBytes.IsEmpty: false } named ? named : null;
@@ -45,6 +49,18 @@ internal sealed partial class Level
             FormatLines = Dump(),
             HasImageLocks = Storage is not null && Storage.Facts.HasFlag(StorageFacts.HasImageLocks),
         };
+    }
+
+    private T Guard<T>(Func<T> describe)
+    {
+        try
+        {
+            return describe();
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            throw Fault("describing", null, exception);
+        }
     }
 
     private string[] AllWarnings() => [.. Warnings.Select(DisplayText.Escape), .. Image.Warnings.Select(DisplayText.Escape)];

@@ -136,27 +136,34 @@ public sealed partial class VirtualDisk
     private async ValueTask<long> DiscardRunAsync<TIo>(Generation generation, long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        if (!generation.IsBlockOverSomething(offset))
-        {
-            WriteResult plain = await TIo.DiscardAsync(generation.Top, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
-            CheckChanged(generation.Top, offset, lengthBytes, plain, mayBeFree: false);
-            return plain.LengthBytes;
-        }
-
-        int block = generation.TopBlockBytes;
-        long start = offset - (offset % block);
-        long end = GrowthEnd(generation, start, offset + lengthBytes, MaxDiscardBytes);
-        lengthBytes = Math.Min(lengthBytes, end - offset);
-        RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
         try
         {
-            WriteResult result = await TIo.DiscardAsync(generation.Top, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
-            CheckChanged(generation.Top, offset, lengthBytes, result, mayBeFree: false);
-            return result.LengthBytes;
+            if (!generation.IsBlockOverSomething(offset))
+            {
+                WriteResult plain = await TIo.DiscardAsync(generation.Top, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
+                CheckChanged(generation.Top, offset, lengthBytes, plain, mayBeFree: false);
+                return plain.LengthBytes;
+            }
+
+            int block = generation.TopBlockBytes;
+            long start = offset - (offset % block);
+            long end = GrowthEnd(generation, start, offset + lengthBytes, MaxDiscardBytes);
+            lengthBytes = Math.Min(lengthBytes, end - offset);
+            RangeLock.Entry entry = await _growth.EnterAsync<TIo>(start, end, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                WriteResult result = await TIo.DiscardAsync(generation.Top, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
+                CheckChanged(generation.Top, offset, lengthBytes, result, mayBeFree: false);
+                return result.LengthBytes;
+            }
+            finally
+            {
+                _growth.Exit(entry);
+            }
         }
-        finally
+        catch (Exception exception) when (Level.IsFault(exception))
         {
-            _growth.Exit(entry);
+            throw generation.Levels[0].Fault("discarding in", offset, exception);
         }
     }
 

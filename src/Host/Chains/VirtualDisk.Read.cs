@@ -157,6 +157,10 @@ public sealed partial class VirtualDisk
             extent = _filters?.Above(extent) ?? extent;
             return true;
         }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw generation.Levels[0].Fault("mapping", offset, exception);
+        }
         finally
         {
             generation.Readers.Exit();
@@ -170,40 +174,48 @@ public sealed partial class VirtualDisk
         long[] lengths = generation.LengthsBytes;
         OwnerMemo? memo = generation.Memo;
         int memoLevel = memo is null ? -1 : memo.FirstLevel;
-        while (buffer.Length > 0)
+        int i = 0;
+        try
         {
-            int run = buffer.Length;
-            ExtentKind kind = ExtentKind.Free;
-            for (int i = 0; i < images.Length && kind == ExtentKind.Free; i++)
+            while (buffer.Length > 0)
             {
-                if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                int run = buffer.Length;
+                ExtentKind kind = ExtentKind.Free;
+                for (i = 0; i < images.Length && kind == ExtentKind.Free; i++)
                 {
-                    break;
+                    if (i == memoLevel && (i = Math.Max(i, memo!.FindStart(offset, ref run))) == images.Length)
+                    {
+                        break;
+                    }
+
+                    long left = lengths[i] - offset;
+                    if (left <= 0)
+                    {
+                        break;
+                    }
+
+                    run = (int)Math.Min(run, left);
+                    if (!ChainReader.TryMapShort(images[i], isLast: i == images.Length - 1, offset, ref run, out kind) || kind == ExtentKind.Data)
+                    {
+                        ReadResult result = images[i].Read(offset, buffer[..run]);
+                        BackendResults.Check(result, run, images[i]);
+                        run = result.Length;
+                        kind = result.Kind;
+                    }
                 }
 
-                long left = lengths[i] - offset;
-                if (left <= 0)
+                if (kind != ExtentKind.Data)
                 {
-                    break;
+                    buffer[..run].Clear();
                 }
 
-                run = (int)Math.Min(run, left);
-                if (!ChainReader.TryMapShort(images[i], isLast: i == images.Length - 1, offset, ref run, out kind) || kind == ExtentKind.Data)
-                {
-                    ReadResult result = images[i].Read(offset, buffer[..run]);
-                    BackendResults.Check(result, run, images[i]);
-                    run = result.Length;
-                    kind = result.Kind;
-                }
+                offset += run;
+                buffer = buffer[run..];
             }
-
-            if (kind != ExtentKind.Data)
-            {
-                buffer[..run].Clear();
-            }
-
-            offset += run;
-            buffer = buffer[run..];
+        }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw generation.Levels[Math.Min(i, images.Length - 1)].Fault("reading", offset, exception);
         }
     }
 

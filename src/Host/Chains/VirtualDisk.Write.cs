@@ -107,19 +107,26 @@ public sealed partial class VirtualDisk
     private async ValueTask WriteRunAsync<TIo>(Generation generation, long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        while (buffer.Length > 0)
+        try
         {
-            bool isOver = generation.IsBlockOverSomething(offset);
-            WriteResult result = await TIo.WriteAsync(generation.Top, offset, buffer, isOver ? flags | WriteFlags.NoAllocate : flags, cancellationToken).ConfigureAwait(false);
-            CheckChanged(generation.Top, offset, buffer.Length, result, mayBeFree: isOver);
-            int done = (int)result.LengthBytes;
-            if (result.IsFree)
+            while (buffer.Length > 0)
             {
-                done = await GrowAsync<TIo>(generation, offset, buffer.Slice(0, done), flags, cancellationToken).ConfigureAwait(false);
-            }
+                bool isOver = generation.IsBlockOverSomething(offset);
+                WriteResult result = await TIo.WriteAsync(generation.Top, offset, buffer, isOver ? flags | WriteFlags.NoAllocate : flags, cancellationToken).ConfigureAwait(false);
+                CheckChanged(generation.Top, offset, buffer.Length, result, mayBeFree: isOver);
+                int done = (int)result.LengthBytes;
+                if (result.IsFree)
+                {
+                    done = await GrowAsync<TIo>(generation, offset, buffer.Slice(0, done), flags, cancellationToken).ConfigureAwait(false);
+                }
 
-            offset += done;
-            buffer = buffer.Slice(done, buffer.Length - done);
+                offset += done;
+                buffer = buffer.Slice(done, buffer.Length - done);
+            }
+        }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw generation.Levels[0].Fault("writing to", offset, exception);
         }
     }
 
@@ -142,6 +149,19 @@ public sealed partial class VirtualDisk
                 throw NotFast(generation);
             }
 
+            await WriteZeroRunsAsync<TIo>(generation, offset, lengthBytes, flags, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            generation.Writers.Exit();
+        }
+    }
+
+    private async ValueTask WriteZeroRunsAsync<TIo>(Generation generation, long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        try
+        {
             while (lengthBytes > 0)
             {
                 bool isOver = generation.IsBlockOverSomething(offset);
@@ -157,9 +177,9 @@ public sealed partial class VirtualDisk
                 lengthBytes -= done;
             }
         }
-        finally
+        catch (Exception exception) when (Level.IsFault(exception))
         {
-            generation.Writers.Exit();
+            throw generation.Levels[0].Fault("writing zeros to", offset, exception);
         }
     }
 
@@ -205,6 +225,10 @@ public sealed partial class VirtualDisk
             {
                 await TIo.FlushAsync(generation.Top, cancellationToken).ConfigureAwait(false);
             }
+        }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw generation.Levels[0].Fault("flushing", null, exception);
         }
         finally
         {

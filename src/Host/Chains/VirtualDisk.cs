@@ -96,13 +96,20 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     {
         for (int depth = generation.Levels.Length - 1; depth >= 0; depth--)
         {
-            if (TIo.IsSynchronous)
+            try
             {
-                generation.Images[depth].SetBeneath(generation.BeneathOf(depth));
+                if (TIo.IsSynchronous)
+                {
+                    generation.Images[depth].SetBeneath(generation.BeneathOf(depth));
+                }
+                else
+                {
+                    await generation.Images[depth].SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
+                }
             }
-            else
+            catch (Exception exception) when (Level.IsFault(exception))
             {
-                await generation.Images[depth].SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
+                throw generation.Levels[depth].Fault("composing", null, exception);
             }
         }
     }

@@ -26,6 +26,10 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
         {
             _level.Image.Dispose();
         }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw _level.Fault("closing", null, exception);
+        }
         finally
         {
             _level.Lease?.Dispose();
@@ -38,6 +42,10 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
         try
         {
             await _level.Image.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Level.IsFault(exception))
+        {
+            throw _level.Fault("closing", null, exception);
         }
         finally
         {

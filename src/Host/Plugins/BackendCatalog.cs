@@ -31,6 +31,10 @@ public sealed class BackendCatalog
     /// <summary>The registered backends, in the order in which they came. An immutable snapshot.</summary>
     public IReadOnlyList<IImageBackend> Backends => _backends;
 
+    internal bool HasPlugins => Array.Exists(_backends, backend => backend.PluginName is not null);
+
+    internal TimeProvider Time => _options.Time;
+
     /// <summary>Every plugin that was tried, with what became of it. A snapshot.</summary>
     public IReadOnlyList<PluginReport> Plugins
     {

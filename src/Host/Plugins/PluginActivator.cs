@@ -13,7 +13,7 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         {
             metadata = PluginMetadataReader.Read(path);
             PluginGate.Check(metadata);
-            return Activate(name, path, metadata);
+            return ActivateInTime(name, path, metadata);
         }
         catch (PluginRefusedException exception)
         {
@@ -38,11 +38,43 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         TargetFramework = metadata?.TargetFramework is { } framework ? PluginText.OneLine(framework) : null,
     };
 
+    private PluginEntry ActivateInTime(string name, string path, PluginMetadata metadata)
+    {
+        Task<PluginEntry> activating = PluginCall.Start(() => Activate(name, path, metadata));
+        if (SyncIo.Complete(PluginCall.HasReturnedAsync<SyncIo>(activating, options.Time, CancellationToken.None)))
+        {
+            return activating.GetAwaiter().GetResult();
+        }
+
+        _ = DiscardLateAsync(activating);
+        throw new PluginRefusedException($"it has not come back from its constructor or its Info for {PluginCall.Limit.TotalSeconds:F0} s, and is not waited for any longer.");
+    }
+
+    // It may come back after all: nobody wants it any more.
+    private async Task DiscardLateAsync(Task<PluginEntry> activating)
+    {
+        try
+        {
+            PluginEntry late = await activating.ConfigureAwait(false);
+            TryDispose(late.Leave(options.Time).Context);
+        }
+        catch (PluginRefusedException)
+        {
+            // Refused already.
+        }
+    }
+
     private PluginEntry Activate(string name, string path, PluginMetadata metadata)
     {
         IPluginContext context = Guard("did not load", () => options.Loader.Load(new PluginLoadRequest(name, path, options.AreUnloadable, PluginGate.SharedAssemblies)));
         try
         {
+            if (context.MainAssembly.ManifestModule.ModuleVersionId != metadata.ModuleVersionId)
+            {
+                // The runtime knows files by their path, and gives out the one that it has for as long as anything refers to it.
+                throw new PluginRefusedException("the runtime still holds another file that was loaded from this path before. Wait until that is unloaded, or restart the program.");
+            }
+
             foreach (AssemblyName reference in PluginGate.UncertainReferences(metadata, path))
             {
                 Guard("did not load", () => context.LoadReference(reference));

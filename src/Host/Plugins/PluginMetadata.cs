@@ -3,12 +3,14 @@ namespace QedVd.Host;
 /// <summary>What a plugin's metadata says of it, read without running any of its code.</summary>
 /// <param name="AssemblyName">The simple name of the assembly.</param>
 /// <param name="AssemblyVersion">Its version.</param>
+/// <param name="ModuleVersionId">What the compiler made of this very build.</param>
 /// <param name="TargetFramework">The framework that it was compiled for, if it says so.</param>
 /// <param name="References">Simple name and version of every assembly that it refers to.</param>
 /// <param name="Backends">The backends that it declares.</param>
 internal sealed record PluginMetadata(
     string AssemblyName,
     Version AssemblyVersion,
+    Guid ModuleVersionId,
     string? TargetFramework,
     IReadOnlyList<System.Reflection.AssemblyName> References,
     IReadOnlyList<DeclaredBackend> Backends)

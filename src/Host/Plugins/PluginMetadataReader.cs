@@ -85,7 +85,7 @@ internal static class PluginMetadataReader
             references.Add(NameOf(reader, reader.GetAssemblyReference(handle)));
         }
 
-        return new PluginMetadata(reader.GetString(assembly.Name), assembly.Version, framework, references, backends);
+        return new PluginMetadata(reader.GetString(assembly.Name), assembly.Version, reader.GetGuid(reader.GetModuleDefinition().Mvid), framework, references, backends);
     }
 
     private static AssemblyName NameOf(MetadataReader reader, AssemblyReference reference) => new() { Name = reader.GetString(reference.Name), Version = reference.Version };

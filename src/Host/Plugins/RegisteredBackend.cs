@@ -7,6 +7,7 @@ namespace QedVd.Host;
 internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, string? pluginName) : IImageBackend
 {
     private volatile IImageBackend? _inner = inner;
+    private volatile Task? _hanging;
 
     public BackendInfo Info => info;
 
@@ -19,10 +20,18 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
 
     public void LetGo() => _inner = null;
 
+    /// <summary>A probe did not come back. The backend is not asked again before it does, so that at most one thread hangs in it.</summary>
+    public void GiveUp(Task call) => _hanging = call;
+
     public ImageException Gone() => new(ImageErrorKind.NotSupported, $"The {Title} was unloaded. Load the plugin again, and ask the catalogue for the backend anew.");
 
     public ProbeResult Probe(in ProbeInput input)
     {
+        if (_hanging is { IsCompleted: false })
+        {
+            throw new ImageException(ImageErrorKind.BackendFault, $"The {Title} has still not answered an earlier probe. This is a mistake in the backend; report it to its author.", input.FileName, "probe");
+        }
+
         ProbeResult result;
         try
         {
@@ -61,7 +70,7 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         }
         catch
         {
-            image?.Dispose();
+            Discard(image);
             throw;
         }
     }
@@ -86,11 +95,7 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         }
         catch
         {
-            if (image is not null)
-            {
-                await image.DisposeAsync().ConfigureAwait(false);
-            }
-
+            await DiscardAsync(image).ConfigureAwait(false);
             throw;
         }
     }
@@ -181,6 +186,34 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         }
 
         return image;
+    }
+
+    // What was wrong with the image matters more than how its end went.
+    private static void Discard(IDiskImage? image)
+    {
+        try
+        {
+            image?.Dispose();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // It is refused already.
+        }
+    }
+
+    private static async ValueTask DiscardAsync(IDiskImage? image)
+    {
+        try
+        {
+            if (image is not null)
+            {
+                await image.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // It is refused already.
+        }
     }
 
     private ImageException Fault(string doing, string? name, Exception exception) => new(

@@ -18,13 +18,13 @@ public sealed class Prober
     // Up to the end of the first volume descriptor of an optical disc.
     private const int OwnStartBytes = 34 << 10;
 
-    private readonly Func<IReadOnlyList<IImageBackend>> _backends;
+    private readonly BackendCatalog _catalog;
 
     /// <summary>Creates a prober that asks the backends of a catalogue, as it is at each probe.</summary>
     public Prober(BackendCatalog catalog)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        _backends = () => catalog.Backends;
+        _catalog = catalog;
     }
 
     /// <summary>Probes a storage.</summary>
@@ -47,9 +47,10 @@ public sealed class Prober
     private async ValueTask<ProbeReport> ProbeCore<TIo>(IImageStorage storage, string? fileName, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        IReadOnlyList<IImageBackend> backends = _backends();
+        IReadOnlyList<IImageBackend> backends = _catalog.Backends;
         int wanted = Math.Clamp(backends.Select(backend => backend.Info.ProbeBytes).DefaultIfEmpty(0).Max(), OwnStartBytes, MaxStartBytes);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(wanted + EndBytes);
+        bool isBufferOurs = true;
         try
         {
             long lengthBytes = storage.GetLength();
@@ -62,45 +63,53 @@ public sealed class Prober
             }
 
             // What was read lies in one piece: the last bytes of a short file are in its start.
-            return Judge(backends, storage.Name, fileName, buffer.AsSpan(0, start), buffer.AsSpan(0, start + end), Math.Max(lengthBytes, start));
+            ReadOnlyMemory<byte> tail = buffer.AsMemory(Math.Max(0, start + end - EndBytes)..(start + end));
+            lengthBytes = Math.Max(lengthBytes, start);
+            var round = new ProbeRound(backends, fileName ?? Path.GetFileName(storage.Name), lengthBytes, buffer.AsMemory(0, start), tail);
+            isBufferOurs = false;
+            (ProbeCandidate[] candidates, isBufferOurs) = await AskAsync<TIo>(round, cancellationToken).ConfigureAwait(false);
+            return new ProbeReport
+            {
+                Name = storage.Name,
+                LengthBytes = lengthBytes,
+                // OrderBy keeps the order of registration among equals.
+                Candidates = [.. candidates.OrderBy(Rank)],
+                NamedFormats = Name(new ProbeWindow(buffer.AsSpan(0, start), tail.Span, lengthBytes), backends),
+            };
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            // A backend that was given up may still look at it.
+            if (isBufferOurs)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
     }
 
-    private static ProbeReport Judge(IReadOnlyList<IImageBackend> backends, string name, string? fileName, ReadOnlySpan<byte> start, ReadOnlySpan<byte> all, long lengthBytes)
+    /// <summary>The answers, and whether every call has come back: if not, the bytes are still looked at.</summary>
+    private async ValueTask<(ProbeCandidate[] Candidates, bool HaveAllReturned)> AskAsync<TIo>(ProbeRound round, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
     {
-        ReadOnlySpan<byte> end = all[Math.Max(0, all.Length - EndBytes)..];
-        var input = new ProbeInput(start, lengthBytes, fileName ?? Path.GetFileName(name), end);
-        List<ProbeCandidate> candidates = [];
-        foreach (IImageBackend backend in backends)
+        if (!_catalog.HasPlugins)
         {
-            candidates.Add(Ask(backend, input));
+            return (round.Run(), true);
         }
 
-        ProbeWindow window = new(start, end, lengthBytes);
-        return new ProbeReport
+        Task<ProbeCandidate[]> asking = PluginCall.Start(round.Run);
+        while (true)
         {
-            Name = name,
-            LengthBytes = lengthBytes,
-            // OrderBy keeps the order of registration among equals.
-            Candidates = [.. candidates.OrderBy(Rank)],
-            NamedFormats = Name(window, backends),
-        };
-    }
+            int asked = round.Asked;
+            if (await PluginCall.HasReturnedAsync<TIo>(asking, _catalog.Time, cancellationToken).ConfigureAwait(false))
+            {
+                return (await asking.ConfigureAwait(false), round.IsFirst);
+            }
 
-    private static ProbeCandidate Ask(IImageBackend backend, in ProbeInput input)
-    {
-        try
-        {
-            ProbeResult result = backend.Probe(input);
-            return new ProbeCandidate(backend.Info.Id, result.Confidence, result.Reason.Length == 0 ? "gave no reason" : result.Reason);
-        }
-        catch (ImageException exception)
-        {
-            return new ProbeCandidate(backend.Info.Id, ProbeConfidence.No, PluginText.OneLine(exception.Message), IsFault: true);
+            if (asked >= 0 && asked == round.Asked)
+            {
+                round = round.GiveUp(asking, PluginCall.Limit);
+                asking = PluginCall.Start(round.Run);
+            }
         }
     }
 

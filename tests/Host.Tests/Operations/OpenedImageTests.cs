@@ -14,7 +14,7 @@ public sealed class OpenedImageTests
         var image = new FailsToDispose();
         var opened = new OpenedImage(new Level { Image = image, Path = "x", FormatId = "blocks", Lease = new BackendLease(new QedBackend(), () => released++) });
 
-        await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+        ImageException exception = await Assert.ThrowsAsync<ImageException>(async () =>
         {
             if (isAsynchronous)
             {
@@ -27,6 +27,7 @@ public sealed class OpenedImageTests
         });
 
         Assert.Equal(1, released);
+        Assert.Equal((ImageErrorKind.BackendFault, "x: the backend 'blocks' failed while closing it (InvalidOperationException: a plugin's mistake). This is a mistake in the backend; report it to its author."), (exception.Kind, exception.Message));
     }
 
     private sealed class FailsToDispose() : DelegatingImage(new BlockImage("x", 4096, 4096))
