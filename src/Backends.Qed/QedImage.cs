@@ -50,6 +50,7 @@ internal sealed partial class QedImage : DiskImageBase
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
         ForgetTables();
+        _knownTables.AddAll(start.Tables);
     }
 
     /// <inheritdoc/>

@@ -98,6 +98,7 @@ internal sealed partial class QedImage
         Volatile.Write(ref _parent, start.Parent);
         Volatile.Write(ref _warnings, start.Warnings);
         await SwitchToAsync<AsyncIo>(start.Header).ConfigureAwait(false);
+        _knownTables.AddAll(start.Tables);
         _openFlags = flags;
     }
 

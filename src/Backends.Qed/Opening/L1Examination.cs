@@ -29,6 +29,9 @@ internal sealed class L1Examination
     /// <summary>The lowest place at or behind the end of the file that an entry names: the file must not grow past it.</summary>
     public long GrowthLimitBytes { get; private set; } = long.MaxValue;
 
+    /// <summary>Where L2 tables are, as many as <see cref="KnownTables"/> takes.</summary>
+    public IReadOnlyList<ulong> Tables => _tables[..Math.Min(_tables.Count, KnownTables.MaxTablesOf(_header.Geometry))];
+
     /// <summary>What to tell a person of damaged entries; null when there are none.</summary>
     public string? Warning => DamagedCount == 0
         ? null

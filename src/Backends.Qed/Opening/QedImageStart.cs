@@ -28,5 +28,8 @@ internal sealed record QedImageStart
     /// </summary>
     public long GrowthLimitBytes { get; init; } = long.MaxValue;
 
+    /// <summary>Read-write openings: where L2 tables are, so that what names one of them as data is refused before it is written.</summary>
+    public IReadOnlyList<ulong> Tables { get; init; } = [];
+
     public bool IsReadOnly => (Options.Flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0;
 }

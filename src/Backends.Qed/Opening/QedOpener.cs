@@ -69,6 +69,7 @@ internal static class QedOpener
         }
 
         long growthLimit = long.MaxValue;
+        IReadOnlyList<ulong> tables = [];
         bool isFenced = WarnOfFence(storage, warnings);
         if (header.NeedsCheck || isFenced)
         {
@@ -88,6 +89,7 @@ internal static class QedOpener
             L1Examination examination = new(storage, header, start.FileLengthBytes);
             await examination.RunAsync<TIo>(cancellationToken).ConfigureAwait(false);
             growthLimit = examination.GrowthLimitBytes;
+            tables = examination.Tables;
             if (examination.Warning is { } warning)
             {
                 warnings.Add(warning);
@@ -98,6 +100,7 @@ internal static class QedOpener
         {
             Header = await SettleHeaderAsync<TIo>(storage, header, cancellationToken).ConfigureAwait(false),
             GrowthLimitBytes = growthLimit,
+            Tables = tables,
         };
     }
 

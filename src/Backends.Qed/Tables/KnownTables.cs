@@ -18,6 +18,9 @@ internal sealed class KnownTables(QedGeometry geometry)
     private long _lowest = long.MaxValue;
     private long _highest;
 
+    /// <summary>How many tables are remembered at most.</summary>
+    public static int MaxTablesOf(QedGeometry geometry) => (int)(MaxClusters / geometry.TableClusters);
+
     public bool ContainsCluster(long offset)
     {
         long cluster = offset >> geometry.ClusterBits;
@@ -55,6 +58,15 @@ internal sealed class KnownTables(QedGeometry geometry)
         }
 
         return false;
+    }
+
+    /// <summary>Notes tables.</summary>
+    public void AddAll(IReadOnlyList<ulong> offsets)
+    {
+        foreach (ulong offset in offsets)
+        {
+            Add((long)offset);
+        }
     }
 
     /// <summary>Notes a table.</summary>

@@ -1,3 +1,4 @@
+using QedVd.Backends.Qed.Tests.Engine;
 using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Opening;
@@ -5,6 +6,21 @@ namespace QedVd.Backends.Qed.Tests.Opening;
 /// <summary>Images as in the tests of the check: header in cluster 0, L1 in 1 and 2, the first L2 table in 3 and 4, data in 5, 6, 7.</summary>
 public sealed class QedOpenerTests
 {
+    /// <summary>The table has not been looked into: the opening knows it from L1.</summary>
+    [Fact]
+    public void Write_WhereAnEntryNamesAnotherTable_IsRefused_BeforeThatTableIsRead()
+    {
+        QedImageBytes image = new QedImageBytes(new QedHeaderBytes { ImageSize = 8 << 20 }).AddUsualTable().SetClusters(10).SetL1(1, 8 * 4096).SetL2(3, 1, 9 * 4096);
+        string before = image.File.ComputeHash();
+
+        using (QedImage disk = Images.Open(image.File))
+        {
+            Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => disk.Write(4096, new byte[] { 1 })).Kind);
+        }
+
+        Assert.Equal(before, image.File.ComputeHash());
+    }
+
     private static readonly BackendInfo s_info = new QedBackend().Info;
 
     [Theory]
