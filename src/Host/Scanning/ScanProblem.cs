@@ -6,5 +6,5 @@ namespace QedVd.Host;
 /// <param name="Message">One line for people, complete and escaped.</param>
 public sealed record ScanProblem(string Path, ImageErrorKind Kind, string Message)
 {
-    internal static ScanProblem Of(string path, ImageException exception) => new(path, exception.Kind, exception.Message);
+    internal static ScanProblem Of(string path, ImageException exception) => new(path, exception.Kind, DisplayText.Escape(exception.Message));
 }
