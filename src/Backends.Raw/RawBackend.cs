@@ -26,8 +26,9 @@ public sealed class RawBackend : ImageBackendBase
     };
 
     /// <inheritdoc/>
-    public override ProbeResult Probe(in ProbeInput input) =>
-        new(ProbeConfidence.Maybe, string.Create(CultureInfo.InvariantCulture, $"any {input.LengthBytes} bytes could be a raw disk"));
+    public override ProbeResult Probe(in ProbeInput input) => input.LengthBytes == 0
+        ? new(ProbeConfidence.No, "empty; a raw disk of no bytes has to be asked for")
+        : new(ProbeConfidence.Maybe, string.Create(CultureInfo.InvariantCulture, $"any {input.LengthBytes} bytes could be a raw disk"));
 
     /// <inheritdoc/>
     protected override ValueTask<IDiskImage> OpenCore<TIo>(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken)

@@ -282,8 +282,8 @@ public sealed class RawImageTests
     [Theory]
     [InlineData(0)]
     [InlineData(4096)]
-    public void Probe_IsNeverMoreThanMaybe(int lengthBytes) =>
-        Assert.Equal(ProbeConfidence.Maybe, _backend.Probe(new ProbeInput(new byte[lengthBytes], lengthBytes, "disk.img")).Confidence);
+    public void Probe_IsNeverMoreThanMaybe_AndNoOfAnEmptyFile(int lengthBytes) =>
+        Assert.Equal(lengthBytes == 0 ? ProbeConfidence.No : ProbeConfidence.Maybe, _backend.Probe(new ProbeInput(new byte[lengthBytes], lengthBytes, "disk.img")).Confidence);
 
     [Fact]
     public void Requests_AllocateNothing()
