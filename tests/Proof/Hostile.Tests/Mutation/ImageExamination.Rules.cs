@@ -8,7 +8,7 @@ namespace QedVd.Hostile.Tests.Mutation;
 internal sealed partial class ImageExamination
 {
     /// <summary>For opening for information, and a dump, which goes through L1 in pieces of 256 KiB.</summary>
-    private const long BytesAllowedToOpen = 1 << 20;
+    private const long BytesAllowedToOpen = 2 << 20;
 
     private const int CheapTableBytes = 64 << 10;
 

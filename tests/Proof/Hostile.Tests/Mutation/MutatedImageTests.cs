@@ -54,7 +54,7 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
         ConcurrentDictionary<string, int> signatures,
         ConcurrentQueue<string> failures)
     {
-        MutationCase images = new(search, number);
+        MutationCase images = new(search, number, MutationStratum.All);
         int wrong = 0;
         for (int i = 0; i < MutationCase.Images; i++)
         {
@@ -66,9 +66,13 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
 
             try
             {
+                long opened = examination.Opened;
                 string signature = await examination.RunAsync(image.Recipe, i).ConfigureAwait(false);
                 signatures.AddOrUpdate(signature, 1, (_, count) => count + 1);
-                images.Note(image, signature);
+                if (examination.Opened > opened)
+                {
+                    images.Note(image, signature);
+                }
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {

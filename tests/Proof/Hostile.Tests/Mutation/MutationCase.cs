@@ -3,7 +3,7 @@ using QedVd.TestKit;
 namespace QedVd.Hostile.Tests.Mutation;
 
 /// <summary>
-/// The images of one case of the search, one made after the other. Half of them go on from one that was answered as no other before, so that
+/// The images of one case of the search, one made after the other. A quarter of them go on from one that was answered as no other before, so that
 /// what it takes two steps to reach is reached.
 /// </summary>
 internal sealed class MutationCase
@@ -14,30 +14,38 @@ internal sealed class MutationCase
     private const int MostMutations = 6;
 
     private readonly Random _random;
-    private readonly long _number;
+    private readonly IReadOnlyList<MutationStratum> _strata;
+    private readonly long _turn;
+    private readonly int _least;
     private readonly HashSet<string> _signatures = [];
     private readonly List<MutatedImage> _seeds = [];
     private int _made;
 
-    public MutationCase(ProofSearch search, long number)
+    /// <param name="search">The search.</param>
+    /// <param name="number">Of the case.</param>
+    /// <param name="strata">Come in turn.</param>
+    /// <param name="images">Of each case.</param>
+    /// <param name="least">Changes of an image that is not one of a stratum's turn: 0 for some that are valid, and none with tables of one cluster.</param>
+    public MutationCase(ProofSearch search, long number, IReadOnlyList<MutationStratum> strata, int images = Images, int least = 1)
     {
-        _number = number;
+        _least = least;
+        _strata = strata;
+        _turn = number * images / 2;
         _random = new Random(search.SeedOf(number));
     }
 
     /// <summary>The next image. The strata come in turn; every other image is of one, the others are drawn.</summary>
     public MutatedImage Next()
     {
-        IReadOnlyList<MutationStratum> strata = MutationStratum.All;
-        MutationStratum turn = strata[(int)(((_number * Images / 2) + (_made / 2)) % strata.Count)];
+        MutationStratum turn = _strata[(int)((_turn + (_made / 2)) % _strata.Count)];
         bool isTurn = _made++ % 2 == 0;
-        MutatedImage start = !isTurn && _seeds.Count > 0
+        MutatedImage start = !isTurn && _seeds.Count > 0 && _random.Next(2) == 0
             ? _seeds[_random.Next(_seeds.Count)]
-            : Start(isTurn ? turn.Geometry : (GeometryClass)_random.Next((int)GeometryClass.Large + 1));
+            : Start(isTurn ? turn.Geometry : (GeometryClass)_random.Next(_least == 0 ? (int)GeometryClass.Small : 0, (int)GeometryClass.Large + 1));
         ImageRecipe recipe = start.Recipe.Copy();
         ImageMutator mutator = new(start.Plan, _random);
         List<MutationStratum> mutations = [.. start.Mutations];
-        int more = Math.Max(1, Math.Min(_random.Next(1, MostMutations + 1), _random.Next(1, MostMutations + 1)) - mutations.Count);
+        int more = Math.Max(isTurn ? 1 : _least, Math.Min(_random.Next(_least, MostMutations + 1), _random.Next(_least, MostMutations + 1)) - mutations.Count);
         for (int i = 0; i < more; i++)
         {
             MutationStratum stratum = isTurn && i == 0 ? turn : mutator.Draw();
@@ -49,7 +57,7 @@ internal sealed class MutationCase
         return new MutatedImage(start.Plan, recipe, mutations);
     }
 
-    /// <summary>Takes down how an image was answered.</summary>
+    /// <summary>Takes down how an image was answered that can be opened.</summary>
     public void Note(MutatedImage image, string signature)
     {
         if (_signatures.Add(signature) && image.Mutations.Count < MostMutations)

@@ -12,4 +12,13 @@ internal readonly record struct MutationStratum(GeometryClass Geometry, MutatedS
            where structure < MutatedStructure.Name || pool == ValuePool.Small
            select new MutationStratum(geometry, structure, pool),
     ];
+
+    /// <summary>Fewer: each structure in each geometry, from one pool after the other. No names: what they lead to is for nobody but us.</summary>
+    public static IReadOnlyList<MutationStratum> Coarse { get; } =
+    [
+        .. from structure in Enum.GetValues<MutatedStructure>()
+           where structure != MutatedStructure.Name
+           from geometry in Enum.GetValues<GeometryClass>()
+           select new MutationStratum(geometry, structure, (ValuePool)((((int)structure * 3) + (int)geometry) % ((int)ValuePool.FileEnd + 1))),
+    ];
 }
