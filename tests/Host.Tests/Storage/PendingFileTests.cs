@@ -235,6 +235,22 @@ public sealed class PendingFileTests : IDisposable
         Assert.Equal([".0123456789abcdeg.qedvd-new", "x.0123456789abcdef.qedvd-new"], Names());
     }
 
+    [Theory]
+    [InlineData(Way.Nameless)]
+    [InlineData(Way.TemporaryName)]
+    public async Task SecondName_ThatAKilledRunGaveTheFileItReplaces_IsRemovedByTheNextOne(Way way)
+    {
+        string target = _folder.Create("target");
+        (await ToolRun.RunAsync(Peers.Require("ln"), [target, _folder[".0123456789abcdef.qedvd-new"]])).ShouldExitWith(0);
+
+        using (var pending = PendingFile.Create(target, Options(way) with { Overwrite = true }))
+        {
+            pending.Publish();
+        }
+
+        Assert.Equal(["target"], Names());
+    }
+
     [Fact]
     public async Task Killed_BeforePublish_LeavesNoNamelessFile()
     {

@@ -22,9 +22,9 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
     private string? _backupPath;
     private bool _hasReplaced;
 
-    public override FileStorage CreateStorage()
+    public override FileStorage CreateStorage(FileStorage? replaced)
     {
-        RemoveLeftovers();
+        RemoveLeftovers(replaced);
 
         // What replaces a file may be as secret as that file: nobody else reads it before it has got its rights.
         uint mode = Options.Overwrite ? PrivateFileMode : NewFileMode;
@@ -234,8 +234,11 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
     private bool IsOurs(string path) =>
         Statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_BTIME_MNT_ID, out LinuxStatx stat) == 0 && stat.Identity == _file!.Identity;
 
-    /// <summary>A temporary file that nobody holds was left by a run that was killed.</summary>
-    private void RemoveLeftovers()
+    /// <summary>
+    /// A temporary file that nobody holds was left by a run that was killed. So was a second name of the file that we replace: whoever else had given it one
+    /// would hold the locks that we hold.
+    /// </summary>
+    private void RemoveLeftovers(FileStorage? replaced)
     {
         foreach (string leftover in FindLeftovers())
         {
@@ -248,7 +251,7 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
             try
             {
                 using LinuxFile file = LinuxOpen.Adopt(new SafeFileHandle(descriptor, ownsHandle: true), leftover, Options.ForStorage);
-                if (file.TryLock(LockRights.Of(ImageLockMode.ReadWrite)) == LockOutcome.Held
+                if ((file.Identity == replaced?.Identity || file.TryLock(LockRights.Of(ImageLockMode.ReadWrite)) == LockOutcome.Held)
                     && Statx(AT_FDCWD, leftover, AT_SYMLINK_NOFOLLOW, STATX_BASIC_BTIME_MNT_ID, out LinuxStatx stat) == 0
                     && stat.Identity == file.Identity)
                 {

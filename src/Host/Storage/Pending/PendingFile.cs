@@ -50,7 +50,7 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         try
         {
             place = LinuxNative.IsSupported && !options.UsePortableForm ? new LinuxPendingPlace(path, options) : new PortablePendingPlace(path, options);
-            storage = place.CreateStorage();
+            storage = place.CreateStorage(replaced);
             if (replaced is not null)
             {
                 place.CopyRights(replaced.File);

@@ -24,7 +24,8 @@ internal abstract class PendingPlace(string path, PendingFileOptions options)
         StorageErrors.Create(ImageErrorKind.AlreadyExists, path, "create", "cannot create: the file exists; choose another name, or ask for it to be overwritten.");
 
     /// <summary>Removes what killed runs left behind, makes the file, and locks it.</summary>
-    public abstract FileStorage CreateStorage();
+    /// <param name="replaced">The file that is to be replaced, which is locked.</param>
+    public abstract FileStorage CreateStorage(FileStorage? replaced);
 
     /// <summary>Gives the new file mode and owner of the one it replaces.</summary>
     public abstract void CopyRights(HostFile replaced);

@@ -5,7 +5,7 @@ namespace QedVd.Host;
 /// <summary>On any system: a temporary name, and the framework's move.</summary>
 internal sealed class PortablePendingPlace(string path, PendingFileOptions options) : PendingPlace(path, options)
 {
-    public override FileStorage CreateStorage()
+    public override FileStorage CreateStorage(FileStorage? replaced)
     {
         RemoveLeftovers();
         string temporary = NewTemporaryPath(Folder);
