@@ -1,26 +1,26 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using QedVd.ChainKit;
-using QedVd.Host;
 using QedVd.TestKit;
 
 namespace QedVd.Cli.Tests.Killing;
 
 /// <summary>
 /// One command on a chain, run as a process that is disturbed at the N-th call of one kind that changes files. What the guest reads must then be as it
-/// was, every image sound, and the same command run again must leave what it leaves when nobody disturbs it.
+/// was or as it will be, every image sound, and the same command run again must leave what it leaves when nobody disturbs it.
 /// </summary>
-internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @case, TestChain pristine, string name)
+internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @case, Work pristine, string name)
 {
     /// <summary>Everything that changes a file, a folder, or what is durable of them. What an architecture does not have is left out.</summary>
     private const string Calls =
         "?pwrite64,?pwritev,?pwritev2,?fdatasync,?fsync,?sync_file_range,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?ftruncate,?fallocate,?copy_file_range";
 
+    private const int Interrupted = 130;
     private const int Killed = 137;
-    private const int SigKill = 9;
-    private const int HeldMicroseconds = 4000;
+    private const int Terminated = 143;
+
+    // What was written or was to become durable, and is not: no command may end well then and say nothing.
+    private static readonly string[] s_mustSucceed = ["pwrite64", "pwritev", "pwritev2", "fdatasync", "fsync"];
 
     // Of the runtime itself as little as can be: its code is in no file of memory, and it opens no door to debuggers. One thread of the pool, because strace
     // counts for each thread where it lets calls fail.
@@ -28,190 +28,93 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
 
     private readonly string _strace = Peers.Require("strace");
     private string[] _filesAfter = [];
+    private GuestBytes? _adopted;
 
     /// <summary>Runs the command undisturbed, looks at what it leaves, and returns its calls in the order in which they ended.</summary>
-    public async Task<IReadOnlyList<string>> MeasureAsync()
+    public async Task<IReadOnlyList<CallPoint>> MeasureAsync()
     {
-        TestChain chain = Copy("undisturbed");
+        Work work = Copy("undisturbed");
         string log = bench["calls"];
-        ToolRun run = await RunAsync(chain, ["-o", log, "-e", $"trace={Calls}"], traced: true);
+        ToolRun run = await RunAsync(work, ["-o", log, "-e", $"trace={Calls}"], traced: true);
         run.ShouldExitWith(0);
-        @case.Apply(chain);
-        await chain.ShouldHoldAsync($"{name}: undisturbed");
-        _filesAfter = FilesOf(chain);
-        return [.. (await File.ReadAllLinesAsync(log)).Where(IsEndOfCall).Select(line => CallName().Match(line).Groups["call"].Value)];
-    }
+        @case.Apply(work.Chain);
+        if (@case.Discards)
+        {
+            await AdoptAsync(work.Chain);
+        }
 
-    /// <summary>Kills the command once so many of its calls are done, and hardly any more.</summary>
-    public async Task KillAsync(int calls)
-    {
-        string what = $"{name}: killed after {calls.ToString(CultureInfo.InvariantCulture)} calls";
-        TestChain chain = Copy("disturbed");
-        bool struck = await RunUntilAsync(chain, calls);
-        await CompleteAsync(chain, struck, what);
+        await work.Chain.ShouldHoldAsync($"{name}: undisturbed");
+        _filesAfter = work.Files;
+        return Points(await File.ReadAllLinesAsync(log));
     }
 
     /// <summary>
-    /// Lets a call fail for the command, the N-th that one of its threads makes. False when it ended well all the same: no thread made so many, or the call
-    /// was one that need not succeed.
+    /// Sends the command a signal as it makes a call, the N-th that one of its threads makes; a killed one does not make it any more. Without the filter that
+    /// spares strace the other calls: with it, not every thread gets the signal.
     /// </summary>
-    public async Task<bool> FailAsync(string call, int nth, string error)
+    public async Task<Outcome> SignalAsync(CallPoint point, string signal)
     {
-        string what = $"{name}: {error} at {call} {nth.ToString(CultureInfo.InvariantCulture)}";
-        TestChain chain = Copy("disturbed");
-        ToolRun run = await RunAsync(chain, ["-o", "/dev/null", "-e", $"trace={call}", "-e", $"inject={call}:error={error}:when={nth}"], traced: true);
-        bool struck = run.ExitCode != 0;
-        if (struck)
+        string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {signal} at {point.Call} {point.Nth}");
+        Work work = Copy("disturbed");
+        ToolRun run = await RunAsync(work, ["-o", "/dev/null", "-e", $"trace={point.Call}", "-e", $"inject={point.Call}:signal={signal}:when={point.Nth}"], traced: true, seccomp: false);
+        Outcome outcome = run.ExitCode switch
         {
-            Assert.True(run.ExitCode == 1, $"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
+            0 => Outcome.Ended,
+            Killed when signal == "KILL" => Outcome.Killed,
+            Interrupted or Terminated when signal != "KILL" => Outcome.Stopped,
+            _ => throw new InvalidOperationException($"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}"),
+        };
+        await CompleteAsync(work, outcome != Outcome.Ended, what);
+        return outcome;
+    }
+
+    /// <summary>
+    /// Lets a call fail for the command, the N-th that one of its threads makes. False when no thread made so many.
+    /// </summary>
+    public async Task<bool> FailAsync(CallPoint point, string error)
+    {
+        string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {error} at {point.Call} {point.Nth}");
+        Work work = Copy("disturbed");
+        string log = bench["faults"];
+        ToolRun run = await RunAsync(work, ["-o", log, "-e", $"trace={point.Call}", "-e", $"inject={point.Call}:error={error}:when={point.Nth}"], traced: true);
+        bool hasStruck = (await File.ReadAllTextAsync(log)).Contains("(INJECTED)", StringComparison.Ordinal);
+        bool hasFailed = run.ExitCode != 0;
+        if (hasFailed)
+        {
+            Assert.True(hasStruck && run.ExitCode == 1, $"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
             Assert.True(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 1, $"{what}: should say one line, and said\n{run.Error}");
         }
 
-        await CompleteAsync(chain, struck, what);
-        return struck;
+        Assert.True(hasFailed || !hasStruck || !s_mustSucceed.Contains(point.Call) || run.Error.Length > 0, $"{what}: it ended well all the same\n{run.Output}\n{run.Error}");
+        await CompleteAsync(work, hasFailed, what);
+        return hasStruck;
     }
 
-    /// <summary>Looks at what was left, and runs the command again, undisturbed.</summary>
-    private async Task CompleteAsync(TestChain chain, bool struck, string what)
-    {
-        await ShouldReadAsBeforeAsync(chain, what);
-        bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(chain));
-        if (!wasDone)
-        {
-            ToolRun again = await RunAsync(chain, [], traced: false);
-            Assert.True(again.ExitCode == 0, $"{what}: run again it ended with {again.ExitCode}\n{again.Output}\n{again.Error}");
-        }
-
-        @case.Apply(chain);
-        await ReclaimAsync(chain, what);
-        await chain.ShouldHoldAsync($"{what}, {(wasDone ? "and it had come to its end" : "and run again")}");
-        if (@case.Makes is not null)
-        {
-            await @case.Makes(chain).ShouldHoldAsync($"{what}: what it makes");
-        }
-
-        string[] files = FilesOf(chain);
-        Assert.True(files.SequenceEqual(_filesAfter), $"{what}: leaves {string.Join(", ", files)} instead of {string.Join(", ", _filesAfter)}");
-    }
-
-    /// <summary>The disk under its old name reads as it did; where that is gone, the one that the command leaves does. No image has errors; leaks are fine.</summary>
-    private async Task ShouldReadAsBeforeAsync(TestChain chain, string what)
-    {
-        TestChain after = After(chain);
-        ChainLevel top = File.Exists(chain.Top.Path) ? chain.Top : after.Top;
-        using (VirtualDisk disk = bench.Host.OpenDisk(top.Path, chain.Options with { Format = top.Format, ReadOnly = true }))
-        {
-            GuestBytes view = @case.ChangesSize && disk.LengthBytes == after.View.LengthBytes ? after.View : chain.View;
-            await view.ShouldBeReadFromAsync(disk, what);
-            disk.Close();
-        }
-
-        foreach (string file in Directory.GetFiles(FolderOf(chain), "*.qed"))
-        {
-            CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" });
-            Assert.True(report.IsSound, $"{what}: {Path.GetFileName(file)} has {report.Corruptions} errors");
-        }
-    }
-
-    /// <summary>What a killed process had taken and not yet used is a leak until somebody looks for it; more than a leak it may not be.</summary>
-    private async Task ReclaimAsync(TestChain chain, string what)
-    {
-        foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
-        {
-            var request = new ImageOpenRequest { Format = level.Format };
-            CheckReport report = await bench.Host.CheckAsync(level.Path, request: request);
-            Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors when the command has run again");
-            if (!report.IsClean)
-            {
-                await bench.Host.CheckAsync(level.Path, new CheckOptions { Repair = RepairMode.Leaks }, request);
-            }
-        }
-    }
-
-    /// <summary>Whether it had done all of it when it was killed: running a merge again would merge the next levels.</summary>
-    private async Task<bool> IsDoneAsync(TestChain chain)
-    {
-        TestChain after = After(chain);
-        if (!FilesOf(chain).SequenceEqual(_filesAfter))
-        {
-            return false;
-        }
-
-        try
-        {
-            await ReclaimAsync(after, "done?");
-            await after.ShouldHoldAsync("done?");
-            return true;
-        }
-        catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException)
-        {
-            return false;
-        }
-    }
-
-    private TestChain After(TestChain chain)
-    {
-        TestChain after = chain.Clone();
-        @case.Apply(after);
-        return after;
-    }
-
-    /// <summary>
-    /// Runs the command until so many of its calls have ended, counted over all threads, and kills it then: after each call strace holds the thread up, so that
-    /// the signal comes before the next. False when it came to its end.
-    /// </summary>
-    private async Task<bool> RunUntilAsync(TestChain chain, int calls)
-    {
-        string[] line = Line(["-e", $"trace={Calls}", "-e", $"inject={Calls}:delay_exit={HeldMicroseconds}"]);
-        var start = new ProcessStartInfo(Peers.Require("env"), line) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = FolderOf(chain) };
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        int seen = 0;
-        while (await process.StandardError.ReadLineAsync() is { } said)
-        {
-            if (IsEndOfCall(said) && ++seen == calls)
-            {
-                // strace writes the number of the thread in front, once there is more than one.
-                Match thread = Thread().Match(said);
-                _ = kill(int.Parse(thread.Groups["thread"].Value, CultureInfo.InvariantCulture), SigKill);
-            }
-        }
-
-        await process.WaitForExitAsync();
-        await output;
-        Assert.True(process.ExitCode is 0 or Killed, $"{name}: ended with {process.ExitCode}");
-        return process.ExitCode == Killed;
-    }
-
-    private Task<ToolRun> RunAsync(TestChain chain, string[] strace, bool traced) =>
-        ToolRun.RunAsync(Peers.Require("env"), traced ? Line(strace) : [.. s_quiet, Checkout.CommandLine, .. @case.Arguments(pristine)], FolderOf(chain));
+    private Task<ToolRun> RunAsync(Work work, string[] strace, bool traced, bool seccomp = true) =>
+        ToolRun.RunAsync(Peers.Require("env"), traced ? Line(seccomp ? ["--seccomp-bpf", .. strace] : strace) : [.. s_quiet, Checkout.CommandLine, .. @case.Arguments(pristine.Chain)], work.Folder);
 
     private string[] Line(string[] strace) =>
-        [.. s_quiet, _strace, "-f", "--seccomp-bpf", "-qq", .. strace, Checkout.CommandLine, .. @case.Arguments(pristine)];
+        [.. s_quiet, _strace, "-f", "-qq", .. strace, Checkout.CommandLine, .. @case.Arguments(pristine.Chain)];
+
+    private Work Copy(string folder) => pristine.CopyTo(bench, bench.NewFolder(folder));
+
+    private static IReadOnlyList<CallPoint> Points(IEnumerable<string> lines)
+    {
+        Dictionary<(string Thread, string Call), int> made = [];
+        List<CallPoint> points = [];
+        foreach (Match match in lines.Where(IsEndOfCall).Select(line => CallName().Match(line)))
+        {
+            string call = match.Groups["call"].Value;
+            (string, string) key = (match.Groups["thread"].Value, call);
+            made[key] = made.GetValueOrDefault(key) + 1;
+            points.Add(new CallPoint(points.Count + 1, call, made[key]));
+        }
+
+        return points;
+    }
 
     private static bool IsEndOfCall(string line) => CallName().IsMatch(line) && !line.EndsWith("<unfinished ...>", StringComparison.Ordinal);
 
-    private TestChain Copy(string name)
-    {
-        string folder = bench.NewFolder(name);
-        if (@case.Folder is not null)
-        {
-            Directory.CreateDirectory(Path.Combine(folder, @case.Folder));
-        }
-
-        return pristine.CopyTo(folder);
-    }
-
-    private static string FolderOf(TestChain chain) => Path.GetDirectoryName(chain.Top.Path)!;
-
-    private string[] FilesOf(TestChain chain) => [.. Directory.GetFiles(FolderOf(chain), "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true }).Select(path => Path.GetRelativePath(FolderOf(chain), path)).Order(StringComparer.Ordinal)];
-
     [GeneratedRegex(@"^(\[pid +)?(?<thread>\d+)\]? +(<\.\.\. )?(?<call>\w+)(\(| resumed)")]
     private static partial Regex CallName();
-
-    [GeneratedRegex(@"(?<thread>\d+)")]
-    private static partial Regex Thread();
-
-    [LibraryImport("libc")]
-    private static partial int kill(int process, int signal);
 }

@@ -1,0 +1,138 @@
+using QedVd.ChainKit;
+using QedVd.Host;
+using QedVd.TestKit;
+
+namespace QedVd.Cli.Tests.Killing;
+
+/// <content>What must be left.</content>
+internal sealed partial class DisturbedCommand
+{
+    /// <summary>Looks at what was left, and runs the command again, undisturbed.</summary>
+    private async Task CompleteAsync(Work work, bool struck, string what)
+    {
+        await ShouldReadAsBeforeAsync(work, what);
+        bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(work));
+        if (!wasDone)
+        {
+            ToolRun again = await RunAsync(work, [], traced: false);
+            Assert.True(again.ExitCode == 0, $"{what}: run again it ended with {again.ExitCode}\n{again.Output}\n{again.Error}");
+        }
+
+        Finish(work.Chain);
+        string then = $"{what}, {(wasDone ? "and it had come to its end" : "and run again")}";
+        await ShouldHoldAsync(work.Chain, then);
+        if (@case.Makes is not null)
+        {
+            await ShouldHoldAsync(@case.Makes(work.Chain), $"{then}: what it makes");
+        }
+
+        Assert.True(work.Files.SequenceEqual(_filesAfter), $"{then}: leaves {string.Join(", ", work.Files)} instead of {string.Join(", ", _filesAfter)}");
+    }
+
+    /// <summary>
+    /// The disk under its old name reads as it did; where that is gone, the one that the command leaves does. What the command changes is as before or as
+    /// after. No image has errors; leaks are fine.
+    /// </summary>
+    private async Task ShouldReadAsBeforeAsync(Work work, string what)
+    {
+        TestChain after = After(work.Chain);
+        ChainLevel top = File.Exists(work.Chain.Top.Path) ? work.Chain.Top : after.Top;
+        try
+        {
+            using VirtualDisk disk = bench.Host.OpenDisk(top.Path, work.Chain.Options with { Format = top.Format, ReadOnly = true });
+            await ShouldReadAsync(disk, work.Chain.View, after.View, what);
+            disk.Close();
+        }
+        catch (ImageException exception) when (@case.IsBrokenBefore && exception.Kind == ImageErrorKind.NotFound)
+        {
+            // As it was.
+        }
+
+        foreach (string file in work.Images)
+        {
+            CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" });
+            Assert.True(report.IsSound || @case.IsDamagedBefore, $"{what}: {Path.GetFileName(file)} has {report.Corruptions} errors");
+        }
+    }
+
+    /// <summary>Each byte as before or as after: of a disk that becomes smaller, the part that goes may be zeros already.</summary>
+    private static async Task ShouldReadAsync(VirtualDisk disk, GuestBytes before, GuestBytes after, string what)
+    {
+        if (disk.LengthBytes != before.LengthBytes)
+        {
+            await after.ShouldBeReadFromAsync(disk, what);
+            return;
+        }
+
+        byte[] old = before.ToArray();
+        byte[] future = after.CloneAs(Math.Max(after.LengthBytes, old.Length)).CloneAs(old.Length).ToArray();
+        byte[] now = new byte[old.Length];
+        await disk.ReadAsync(0, now);
+        for (int i = 0; i < now.Length; i++)
+        {
+            Assert.True(now[i] == old[i] || now[i] == future[i], now[i] == old[i] ? "" : $"{what}: byte {i} of {disk.Path} is {now[i]:x2}; it was {old[i]:x2}, and is to be {future[i]:x2}");
+        }
+    }
+
+    /// <summary>What a killed process had taken and not yet used is a leak until somebody looks for it; more than a leak it may not be.</summary>
+    private async Task ShouldHoldAsync(TestChain chain, string what)
+    {
+        foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
+        {
+            var request = new ImageOpenRequest { Format = level.Format };
+            CheckReport report = await bench.Host.CheckAsync(level.Path, request: request);
+            Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors");
+            if (!report.IsClean)
+            {
+                await bench.Host.CheckAsync(level.Path, new CheckOptions { Repair = RepairMode.Leaks }, request);
+            }
+        }
+
+        await chain.ShouldHoldAsync(what);
+    }
+
+    /// <summary>Whether it had done all of it when it was disturbed: running a merge again would merge the next levels.</summary>
+    private async Task<bool> IsDoneAsync(Work work)
+    {
+        if (!work.Files.SequenceEqual(_filesAfter))
+        {
+            return false;
+        }
+
+        try
+        {
+            await ShouldHoldAsync(After(work.Chain), "done?");
+            return true;
+        }
+        catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException)
+        {
+            return false;
+        }
+    }
+
+    private TestChain After(TestChain chain)
+    {
+        TestChain after = chain.Clone();
+        Finish(after);
+        return after;
+    }
+
+    private void Finish(TestChain chain)
+    {
+        @case.Apply(chain);
+        chain.Top.View = _adopted?.Clone() ?? chain.View;
+    }
+
+    /// <summary>After a discard each byte is what it was, or zero.</summary>
+    private async Task AdoptAsync(TestChain chain)
+    {
+        using VirtualDisk disk = chain.Open(readOnly: true);
+        await ShouldReadAsync(disk, chain.View, new GuestBytes(chain.View.LengthBytes), $"{name}: undisturbed");
+        byte[] now = new byte[disk.LengthBytes];
+        await disk.ReadAsync(0, now);
+        _adopted = new GuestBytes(now.Length);
+        _adopted.Write(0, now);
+        chain.Top.View = _adopted.Clone();
+        disk.Close();
+    }
+}
