@@ -80,10 +80,10 @@ internal sealed class DiskReading
         return reading;
     }
 
-    /// <summary>The first cluster that answers otherwise in another reading of the same places, unless it may; null when there is none.</summary>
+    /// <summary>The first cluster that answers otherwise in another reading of the same places, or of the first ones, unless it may; null when there is none.</summary>
     public string? DifferenceTo(DiskReading other, Func<long, ClusterAnswer, ClusterAnswer, bool> mayDiffer)
     {
-        for (int i = 0; i < _places.Length; i++)
+        for (int i = 0; i < Math.Min(_places.Length, other._places.Length); i++)
         {
             (ClusterAnswer mine, ClusterAnswer theirs) = (_answers[i], other._answers[i]);
             if (mine != theirs && mine.Kind != ClusterAnswerKind.Unasked && theirs.Kind != ClusterAnswerKind.Unasked && !mayDiffer(_places[i], mine, theirs))

@@ -6,11 +6,12 @@ namespace QedVd.Hostile.Tests.Mutation;
 /// <content>What changes the image: each on a copy of its own.</content>
 internal sealed partial class ImageExamination
 {
-    private const int CompactEach = 8;
+    private const long LargestToDoubleBytes = 1L << 45;
+    private const int LongestParentBytes = 1 << 20;
     private const int DryRunEach = 4;
 
     /// <summary>From this number on what is done begins anew, but for the place that is written.</summary>
-    public const int Variants = 8;
+    public const int Variants = 16;
 
     /// <summary>
     /// Opened for writing it is refused and stays as it is, or what is written to a place that was free changes that place and no other one.
@@ -50,20 +51,28 @@ internal sealed partial class ImageExamination
             Written++;
         }
 
-        RequireSame(reading, DiskReading.Of(image, _places, _buffer), (place, mine, theirs) => place == target || MayDiffer(place, mine, theirs), $"after a write to cluster {target}");
-        if (number % CompactEach == 0 && found.IsSound)
+        bool MayDifferAfterwards(long place, ClusterAnswer mine, ClusterAnswer theirs) => place == target || MayDiffer(place, mine, theirs);
+        RequireSame(reading, DiskReading.Of(image, _places, _buffer), MayDifferAfterwards, $"after a write to cluster {target}");
+        long sizeBytes = image.VirtualSizeBytes;
+        if (found.IsSound)
         {
             Measure();
-            await image.CompactAsync(new CompactOptions()).ConfigureAwait(false);
+            await ChangeAsWholeAsync(image, number).ConfigureAwait(false);
             Measure();
-            RequireSame(reading, DiskReading.Of(image, _places, _buffer), (place, mine, theirs) => place == target || MayDiffer(place, mine, theirs), "after a compaction");
         }
 
+        // The last block of the smaller size is not all of the disk, or was not.
+        long smaller = Math.Min(sizeBytes, image.VirtualSizeBytes);
+        long[] places = [.. _places.TakeWhile(place => place < smaller / image.Limits.BlockBytes || smaller == sizeBytes && sizeBytes == image.VirtualSizeBytes)];
+        isWritten &= target < smaller / image.Limits.BlockBytes || sizeBytes == image.VirtualSizeBytes;
+        sizeBytes = image.VirtualSizeBytes;
+        RequireSame(reading, DiskReading.Of(image, places, _buffer), MayDifferAfterwards, "after a change of all of it");
         image.Close();
         Settle(storage);
         using BudgetStorage again = new(file, _budget);
         using IDiskImage reopened = s_backend.Open(again, Options(ImageOpenFlags.ReadOnly));
-        RequireSame(reading, DiskReading.Of(reopened, _places, _buffer), (place, mine, theirs) => place == target || MayDiffer(place, mine, theirs), $"opened again after a write to cluster {target}");
+        Require(reopened.VirtualSizeBytes == sizeBytes, () => $"a disk of {reopened.VirtualSizeBytes} bytes, before it was closed of {sizeBytes}");
+        RequireSame(reading, DiskReading.Of(reopened, places, _buffer), MayDifferAfterwards, $"opened again after a write to cluster {target}");
         if (isWritten)
         {
             Span<byte> read = _buffer.AsSpan(0, LengthToWrite(reopened, target));
@@ -76,6 +85,41 @@ internal sealed partial class ImageExamination
         {
             CheckReport now = await CheckAsync(file, new CheckOptions()).ConfigureAwait(false);
             Require(now.IsSound, () => $"sound before the write, damaged after it: {string.Join("; ", now.Findings)}");
+        }
+    }
+
+    /// <summary>Compacts, grows by a little or to the double (beyond what the tables reach, too), or shrinks, each now and then.</summary>
+    private async Task ChangeAsWholeAsync(IDiskImage image, int number)
+    {
+        long size = image.VirtualSizeBytes;
+        long to = (number % Variants) switch
+        {
+            3 => size + (image.Limits.BlockBytes * (1L + (number % 5))),
+            11 when size <= LargestToDoubleBytes => size * 2,
+            13 => size / 1024 * 512,
+            _ => size,
+        };
+        if (number % (Variants / 2) == 0)
+        {
+            await image.CompactAsync(new CompactOptions()).ConfigureAwait(false);
+        }
+        else if (to != size && to > 0)
+        {
+            if (image.Parent is not null)
+            {
+                image.SetBeneath(Beneath.UpTo(LongestParentBytes));
+            }
+
+            try
+            {
+                await image.ResizeAsync(to, mayShrink: true).ConfigureAwait(false);
+                Require(image.VirtualSizeBytes == to, () => $"resized to {to}, and has {image.VirtualSizeBytes} bytes");
+            }
+            catch (ImageException exception)
+            {
+                RequireOneLine(exception.Message);
+                Require(exception.Kind == ImageErrorKind.InvalidArgument && image.VirtualSizeBytes == size, () => $"from {size} to {to} bytes: {exception.Kind}, {exception.Message}");
+            }
         }
     }
 

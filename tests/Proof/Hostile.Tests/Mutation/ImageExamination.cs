@@ -13,6 +13,10 @@ internal sealed partial class ImageExamination
 {
     private const int BufferBytes = 256 << 10;
 
+    // A storage that can do nothing but what it must: no holes, and never-written bytes are anything.
+    private const int PoorStorageEach = 8;
+    private const StorageFacts PoorFacts = StorageFacts.CanSetLength;
+
     private static readonly QedBackend s_backend = new();
 
     private readonly TablePool _pool = new();
@@ -43,7 +47,7 @@ internal sealed partial class ImageExamination
     public async Task<string> RunAsync(ImageRecipe recipe, int number)
     {
         _recipe = recipe;
-        _file = recipe.ToFile();
+        _file = recipe.ToFile(number % PoorStorageEach == 2 ? PoorFacts : SimulatedFile.GoodFacts);
         _budget = OperationsAllowed;
         _signature.Clear();
         Probe();
