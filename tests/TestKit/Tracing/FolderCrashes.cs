@@ -19,8 +19,8 @@ public sealed class FolderCrashes(FolderTrace trace)
     public int Positions => trace.Events.Count + 1;
 
     /// <summary>
-    /// States without end, the same ones twice at times: first those that a kill leaves between the calls, and every combination of the positions with few;
-    /// then drawn ones of each <see cref="FolderCrashKind"/> in turn, at positions that are drawn.
+    /// States without end, the same ones twice at times: first those that a kill leaves between the calls; then at each position one file, or all but one, with all
+    /// of its changes and the others with none; then every combination of the positions with few, and drawn ones of each <see cref="FolderCrashKind"/> in turn.
     /// </summary>
     public IEnumerable<FolderState> Draw(Random random)
     {
@@ -34,6 +34,11 @@ public sealed class FolderCrashes(FolderTrace trace)
             foreach (int position in positions)
             {
                 yield return Killed(position);
+            }
+
+            foreach (FolderState state in positions.SelectMany(position => At(position).WholeFiles()))
+            {
+                yield return state;
             }
 
             while (true)
@@ -158,6 +163,25 @@ public sealed class FolderCrashes(FolderTrace trace)
                 for (int subset = 0; subset < 1 << open.Length; subset++)
                 {
                     yield return Build(FolderCrashKind.Each, choice, index => ((subset >> Array.IndexOf(open, index)) & 1) != 0);
+                }
+            }
+        }
+
+        /// <summary>Each file by itself new and old, among others that are the contrary, with the names as they were and as they became.</summary>
+        public IEnumerable<FolderState> WholeFiles()
+        {
+            foreach (bool isNamed in OpenNames.Length == 0 ? [true] : new[] { false, true })
+            {
+                yield return Build(isNamed ? FolderCrashKind.NamesOnly : FolderCrashKind.Nothing, [.. epochs.Select(file => file.Epoch.None)], _ => isNamed);
+                if (!isNamed)
+                {
+                    yield return Build(FolderCrashKind.FilesOnly, [.. epochs.Select(file => file.Epoch.All)], _ => false);
+                }
+
+                for (int one = 0; one < epochs.Count; one++)
+                {
+                    yield return Build(FolderCrashKind.OneFile, [.. epochs.Select((file, index) => index == one ? file.Epoch.All : file.Epoch.None)], _ => isNamed);
+                    yield return Build(FolderCrashKind.AllButOneFile, [.. epochs.Select((file, index) => index == one ? file.Epoch.None : file.Epoch.All)], _ => isNamed);
                 }
             }
         }

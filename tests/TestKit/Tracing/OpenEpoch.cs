@@ -92,8 +92,14 @@ internal sealed class OpenEpoch
 
     public int DrawLength(Random random) => random.Next(3) == 0 ? random.Next(_lengths.Count) : _lengths.IndexOf(Now.LengthBytes);
 
+    /// <summary>Not to be changed: the same object for the same content, where that is durable or the last one.</summary>
     public SparseBytes Build(int[] choice)
     {
+        if (choice.AsSpan().SequenceEqual(None) || choice.AsSpan().SequenceEqual(All))
+        {
+            return choice.AsSpan().SequenceEqual(None) ? _durable : Now;
+        }
+
         SparseBytes content = _durable.Clone();
         content.SetLength(_lengths[choice[^1]]);
         for (int unit = 0; unit < _units.Count; unit++)

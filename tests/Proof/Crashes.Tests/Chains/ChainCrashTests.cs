@@ -16,6 +16,7 @@ public sealed class ChainCrashTests : IDisposable
 
     // Of a command that changes one name, or one sector, there are as few on any chain.
     private const int ManyStates = 8;
+    private const int StatesOfSecondRuns = 60;
     private const int StatesOfLongRuns = 1500;
     private const int LeastStates = 2;
 
@@ -37,7 +38,7 @@ public sealed class ChainCrashTests : IDisposable
         int chains = 0;
         do
         {
-            states += await ExploreAsync(search, name, States - states, chains++);
+            states += await ExploreAsync(search, name, States - states, chains == 0 ? StatesOfSecondRuns : 0, chains++);
         }
         while (chains < Chains && states is >= ManyStates and < States / 2);
 
@@ -59,17 +60,17 @@ public sealed class ChainCrashTests : IDisposable
         while (search.GoesOn(0, 0))
         {
             long number = search.Next();
-            await ExploreAsync(search, names[number % names.Length], StatesOfLongRuns, number);
+            await ExploreAsync(search, names[number % names.Length], StatesOfLongRuns, StatesOfLongRuns / 3, number);
         }
     }
 
-    private async Task<int> ExploreAsync(ProofSearch search, string name, int mostStates, long number)
+    private async Task<int> ExploreAsync(ProofSearch search, string name, int mostStates, int mostStatesOfSecondRun, long number)
     {
         var explorer = new ChainExplorer(_bench, name, search.SeedOf(number));
-        await explorer.RunAsync(mostStates);
+        await explorer.RunAsync(mostStates, mostStatesOfSecondRun);
         int states = explorer.States.Values.Sum();
         search.Count(Measure.CrashStates, states, explorer.Violations.Count);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{explorer.Description}: {states} states ({string.Join(", ", explorer.States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {explorer.Reruns} run again");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{explorer.Description}: {states} states ({string.Join(", ", explorer.States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {explorer.Reruns} run again, {explorer.SecondRuns} struck again");
         Assert.True(explorer.Violations.Count == 0, $"{search}, case {number}: {explorer.Violations.Count} of {states} states are wrong. The first:\n{explorer.Violations.FirstOrDefault()}");
         Assert.True(explorer.Reruns > 0, $"{search}, case {number}: the command was never run again, of {explorer.Description}");
 

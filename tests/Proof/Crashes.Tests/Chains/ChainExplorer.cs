@@ -9,7 +9,9 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
 {
     private const int RerunEvery = 8;
     private const int QemuEvery = 150;
-    private const int MostRepeats = 300;
+    private const int RepeatsOfEachPosition = 12;
+    private const int MostSecondRuns = 8;
+    private const int ManyStates = 8;
 
     /// <summary>How many distinct states were looked at, of each kind.</summary>
     public Dictionary<FolderCrashKind, int> States { get; } = [];
@@ -19,13 +21,16 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
 
     public int Reruns { get; private set; }
 
+    /// <summary>How many runs after a crash were traced, and struck themselves.</summary>
+    public int SecondRuns { get; private set; }
+
     /// <summary>What is wrong, one entry for each state.</summary>
     public List<string> Violations { get; } = [];
 
     public string Description { get; private set; } = "";
 
-    /// <summary>Looks at so many distinct states, or at all where there are fewer.</summary>
-    public async Task RunAsync(int mostStates)
+    /// <summary>Looks at so many distinct states, or at all where there are fewer; then at those of a crash of the second run, after one of them.</summary>
+    public async Task RunAsync(int mostStates, int mostStatesOfSecondRun)
     {
         var random = new Random(seed);
         ChainCommand command = ChainCommand.All[name]();
@@ -37,17 +42,46 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
             Directory.CreateDirectory(Path.Combine(place, command.Folder!));
         }
 
+        (FolderTrace trace, JournalNames names) = await RecordAsync(folder, command, chain).ConfigureAwait(false);
+        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}' with the case seed {seed}: {chain.Description}, {trace.Events.Count} events");
+        var check = new ChainStateCheck(bench, command, before, ChainStateCheck.FilesOf(folder));
+        List<FolderState> looked = await ExploreAsync(trace, names, check, random, mostStates, "").ConfigureAwait(false);
+        for (int i = 0; i < MostSecondRuns && mostStatesOfSecondRun > 0 && looked.Count >= ManyStates && Violations.Count == 0; i++)
+        {
+            FolderState state = looked[random.Next(looked.Count)];
+            LayDown(state, check, names);
+            if (await check.IsDoneAsync().ConfigureAwait(false))
+            {
+                continue;
+            }
+
+            LayDown(state, check, names);
+            string second = check.Folder;
+            check = new ChainStateCheck(bench, command, At(chain, bench.NewFolder("state again")), check.FilesAfter);
+            Directory.CreateDirectory(Path.Combine(check.Folder, command.Folder ?? ""));
+            (trace, names) = await RecordAsync(second, command, At(chain, second)).ConfigureAwait(false);
+            await ExploreAsync(trace, names, check, random, mostStatesOfSecondRun, $"after {state.Description}, and run again:\n").ConfigureAwait(false);
+            SecondRuns++;
+            break;
+        }
+    }
+
+    private async Task<(FolderTrace Trace, JournalNames Names)> RecordAsync(string folder, ChainCommand command, TestChain chain)
+    {
         Dictionary<string, StorageIdentity> identities = ChainStateCheck.FilesOf(folder).ToDictionary(file => file, file => JournalNames.IdentityOf(Path.Combine(folder, file)));
         FolderTrace trace = await FolderRecorder.RunAsync(folder, Checkout.CommandLine, command.Arguments(chain, file => file)).ConfigureAwait(false);
-        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}' with the case seed {seed}: {chain.Description}, {trace.Events.Count} events");
+        return (trace, new JournalNames(trace.InitialNames.ToDictionary(pair => pair.Value, pair => identities[pair.Key])));
+    }
 
-        var names = new JournalNames(trace.InitialNames.ToDictionary(pair => pair.Value, pair => identities[pair.Key]));
-        var check = new ChainStateCheck(bench, command, before, ChainStateCheck.FilesOf(folder));
+    private async Task<List<FolderState>> ExploreAsync(FolderTrace trace, JournalNames names, ChainStateCheck check, Random random, int mostStates, string after)
+    {
+        List<FolderState> looked = [];
         HashSet<string> seen = [];
         int repeats = 0;
-        foreach (FolderState state in new FolderCrashes(trace).Draw(random))
+        var crashes = new FolderCrashes(trace);
+        foreach (FolderState state in crashes.Draw(random))
         {
-            if (seen.Count >= mostStates || repeats >= MostRepeats)
+            if (seen.Count >= mostStates || repeats >= RepeatsOfEachPosition * crashes.Positions)
             {
                 break;
             }
@@ -60,12 +94,15 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
             }
 
             repeats = 0;
+            looked.Add(state);
             States[state.Kind] = States.GetValueOrDefault(state.Kind) + 1;
-            await LookAtAsync(state, check, names, seen.Count).ConfigureAwait(false);
+            await LookAtAsync(state, check, names, seen.Count, after).ConfigureAwait(false);
         }
+
+        return looked;
     }
 
-    private async Task LookAtAsync(FolderState state, ChainStateCheck check, JournalNames names, int number)
+    private async Task LookAtAsync(FolderState state, ChainStateCheck check, JournalNames names, int number, string after)
     {
         string step = "after the crash";
         try
@@ -86,7 +123,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
         }
         catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException or IOException or InvalidOperationException or ArgumentException)
         {
-            Violations.Add($"{Description}\nstate {number}, {step}: {exception.Message}\n{state.Description}\nnames: {string.Join(", ", state.Names.Select(pair => $"{pair.Key} ({pair.Value})"))}");
+            Violations.Add($"{Description}\nstate {number}, {step}: {exception.Message}\n{after}{state.Description}\nnames: {string.Join(", ", state.Names.Select(pair => $"{pair.Key} ({pair.Value})"))}");
         }
     }
 

@@ -19,6 +19,8 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
     private readonly TestChain _after = After(command, before);
     private readonly TestChain? _made = command.Makes?.Invoke(before);
 
+    public IReadOnlyList<string> FilesAfter => filesAfter;
+
     public string Folder { get; } = ChainCommand.FolderOf(before);
 
     /// <summary>No byte of a guest is lost, and no image has errors; leaks are fine. What the command makes is not there, or complete.</summary>
@@ -170,7 +172,8 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
         }
     }
 
-    private async Task<bool> IsDoneAsync()
+    /// <summary>Whether all was done: it is not to be run again where that would do something else. Gives leaks back.</summary>
+    public async Task<bool> IsDoneAsync()
     {
         if (!FilesOf(Folder).SequenceEqual(filesAfter))
         {

@@ -7,7 +7,7 @@ public sealed class RecordedChainTests : IDisposable
 {
     private const string Image = "top.qed";
     private const int MostStates = 250;
-    private const int MostRepeats = 200;
+    private const int MostRepeats = 400;
 
     private static readonly Dictionary<string, byte> s_parents = new() { ["one.raw"] = 0x77, ["two.raw"] = 0x55 };
 
