@@ -16,7 +16,7 @@ public static class CrashStates
         IEnumerable<CrashState> Enumerate()
         {
             (SparseBytes content, StorageOperation[] trace) = file.Recording();
-            yield return new CrashState(0, Left(file, content), "killed before the first operation");
+            yield return Killed(file, content, 0, "killed before the first operation");
             foreach (StorageOperation operation in trace)
             {
                 if (operation.Kind == StorageOperationKind.Write)
@@ -25,12 +25,12 @@ public static class CrashStates
                     {
                         SparseBytes part = content.Clone();
                         part.Write(operation.Offset, operation.Data.Span[..length]);
-                        yield return new CrashState(operation.Index, Left(file, part), $"killed in {operation} after {length} bytes");
+                        yield return Killed(file, part, operation.Index, $"killed in {operation} after {length} bytes");
                     }
                 }
 
                 Apply(operation, content);
-                yield return new CrashState(operation.Index + 1, Left(file, content), $"killed after {operation}");
+                yield return Killed(file, content, operation.Index + 1, $"killed after {operation}");
             }
         }
     }
@@ -104,10 +104,14 @@ public static class CrashStates
         }
     }
 
-    internal static SimulatedFile Left(SimulatedFile file, SparseBytes content) => new(file.Name, file.Facts, content.Clone());
+    internal static CrashState Killed(SimulatedFile file, SparseBytes content, int position, string description)
+    {
+        SparseBytes left = content.Clone();
+        return new CrashState(position, StateHash.Of(left, left.LengthBytes, leavesGarbage: false), () => new SimulatedFile(file.Name, file.Facts, left), () => description);
+    }
 
-    // Barriers that had completed before the position, and what they cover.
-    private static int DurableAt(StorageOperation[] trace, int position)
+    /// <summary>What barriers cover that had completed before the position.</summary>
+    internal static int DurableAt(StorageOperation[] trace, int position)
     {
         int durable = 0;
         foreach (StorageOperation operation in trace.AsSpan(0, position))

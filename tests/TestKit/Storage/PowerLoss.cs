@@ -1,21 +1,23 @@
 namespace QedVd.TestKit;
 
 /// <summary>
-/// One power loss. What the open epoch changed falls into units, each of which may hold any of the contents that it had since the last
-/// barrier: a sector that was written, or all sectors that one and the same punch, cut or reservation changed. The length may be any that the
-/// epoch passed through.
+/// One power loss. What the open epoch changed falls into units (<see cref="PowerLossUnit"/>), each of which may hold any of the contents that it had since
+/// the last barrier. The length may be any that the epoch passed through. States are told apart by their number (<see cref="StateHash"/>) before any is made.
 /// </summary>
 internal sealed class PowerLoss
 {
     private const int MostStatesExhaustively = 1 << 16;
+    private const int MostSingles = 64;
 
     private readonly SimulatedFile _file;
     private readonly SparseBytes _durable;
     private readonly int _position;
     private readonly PowerLossOptions _options;
     private readonly bool _leavesGarbage;
-    private readonly List<Unit> _units = [];
+    private readonly List<PowerLossUnit> _units = [];
     private readonly List<long> _lengths = [];
+    private UInt128[] _bases = [];
+    private UInt128[][][] _differences = [];
 
     public PowerLoss(SimulatedFile file, SparseBytes durable, int position, ReadOnlySpan<StorageOperation> epoch, PowerLossOptions options)
     {
@@ -27,32 +29,34 @@ internal sealed class PowerLoss
         Collect(epoch);
     }
 
-    public IEnumerable<CrashState> States()
+    /// <summary>Whether <see cref="States"/> leaves none out.</summary>
+    public bool IsExhaustive =>
+        _units.Count <= _options.ExhaustiveUnits && _units.Aggregate((double)_lengths.Count, (product, unit) => product * unit.VersionCount) <= MostStatesExhaustively;
+
+    /// <summary>The states, each once; not those whose number is among <paramref name="seen"/>, to which it is added.</summary>
+    public IEnumerable<CrashState> States(HashSet<UInt128>? seen = null)
     {
-        HashSet<string> seen = [];
-        foreach (int[] choice in Choices())
+        seen ??= [];
+        _bases = [.. _lengths.Select(length => StateHash.Of(_durable, length, _leavesGarbage))];
+        _differences = new UInt128[_lengths.Count][][];
+        foreach (int[] choice in IsExhaustive ? EveryChoice() : SampledChoices())
         {
-            Normalise(choice);
-            if (seen.Add(string.Join(',', choice)))
+            UInt128 hash = HashOf(choice);
+            if (seen.Add(hash))
             {
-                yield return Build(choice);
+                int[] kept = (int[])choice.Clone();
+                yield return new CrashState(_position, hash, () => Build(kept), () => Describe(kept));
             }
         }
     }
 
     // A choice holds a version for each unit, and an index into the lengths at its end.
-    private IEnumerable<int[]> Choices()
-    {
-        double all = _units.Aggregate((double)_lengths.Count, (product, unit) => product * unit.VersionCount);
-        return _units.Count <= _options.ExhaustiveUnits && all <= MostStatesExhaustively ? EveryChoice() : SampledChoices();
-    }
-
     private IEnumerable<int[]> EveryChoice()
     {
         int[] choice = new int[_units.Count + 1];
         while (true)
         {
-            yield return (int[])choice.Clone();
+            yield return choice;
             int at = 0;
             while (at < choice.Length && ++choice[at] == CountAt(at))
             {
@@ -69,11 +73,23 @@ internal sealed class PowerLoss
     private IEnumerable<int[]> SampledChoices()
     {
         var random = new Random((int)(_options.Seed ^ (_options.Seed >> 32)) ^ _position);
-        int[] singles = _units.Count <= 64 ? [.. Enumerable.Range(0, _units.Count)] : [.. Enumerable.Range(0, 64).Select(_ => random.Next(_units.Count))];
+        int[] singles = [.. Enumerable.Range(0, _units.Count)];
+        if (_units.Count > MostSingles)
+        {
+            random.Shuffle(singles);
+            singles = singles[..MostSingles];
+        }
+
         for (int length = _lengths.Count - 1; length >= 0; length--)
         {
             yield return Choose(length, _ => true);
             yield return Choose(length, _ => false);
+            if (_options.IsData is not null)
+            {
+                yield return Choose(length, unit => _units[unit].IsData);
+                yield return Choose(length, unit => !_units[unit].IsData);
+            }
+
             foreach (int single in singles)
             {
                 yield return Choose(length, unit => unit == single);
@@ -83,9 +99,9 @@ internal sealed class PowerLoss
             }
         }
 
+        int[] choice = new int[_units.Count + 1];
         for (int sample = 0; sample < _options.Samples; sample++)
         {
-            int[] choice = new int[_units.Count + 1];
             for (int at = 0; at < choice.Length; at++)
             {
                 choice[at] = random.Next(CountAt(at));
@@ -95,29 +111,39 @@ internal sealed class PowerLoss
         }
     }
 
-    private int[] Choose(int length, Func<int, bool> isNew) =>
-        [.. _units.Select((unit, index) => isNew(index) ? unit.VersionCount - 1 : 0), length];
+    private int[] Choose(int length, Func<int, bool> isNew)
+    {
+        int[] choice = new int[_units.Count + 1];
+        for (int unit = 0; unit < _units.Count; unit++)
+        {
+            choice[unit] = isNew(unit) ? _units[unit].VersionCount - 1 : 0;
+        }
+
+        choice[^1] = length;
+        return choice;
+    }
 
     private int CountAt(int index) => index < _units.Count ? _units[index].VersionCount : _lengths.Count;
 
-    // What lies beyond the length that survives cannot be seen.
-    private void Normalise(int[] choice)
+    // What lies beyond the length that survives cannot be seen, and makes no difference.
+    private UInt128 HashOf(int[] choice)
     {
-        long length = _lengths[choice[^1]];
-        for (int unit = 0; unit < _units.Count; unit++)
+        int length = choice[^1];
+        UInt128[][] differences = _differences[length] ??=
+            [.. _units.Select(unit => Enumerable.Range(0, unit.VersionCount).Select(version => version == 0 ? 0 : unit.Difference(version, _lengths[length])).ToArray())];
+        UInt128 sum = _bases[length];
+        for (int unit = 0; unit < differences.Length; unit++)
         {
-            if (_units[unit].FirstOffset >= length)
-            {
-                choice[unit] = 0;
-            }
+            sum = unchecked(sum + differences[unit][choice[unit]]);
         }
+
+        return sum;
     }
 
-    private CrashState Build(int[] choice)
+    private SimulatedFile Build(int[] choice)
     {
-        long length = _lengths[choice[^1]];
         SparseBytes content = _durable.Clone();
-        content.SetLength(length);
+        content.SetLength(_lengths[choice[^1]]);
         for (int unit = 0; unit < _units.Count; unit++)
         {
             if (choice[unit] > 0)
@@ -131,14 +157,21 @@ internal sealed class PowerLoss
             content.LoseNeverWritten();
         }
 
-        string kept = string.Join(", ", _units.Select((unit, index) => (unit, Version: choice[index])).Where(row => row.Version > 0).Take(20).Select(row => row.unit.Describe(row.Version)));
-        string description = $"power lost after {_position} entries, length {length} of [{string.Join(", ", _lengths)}], kept of {_units.Count} changes: [{kept}]";
-        return new CrashState(_position, CrashStates.Left(_file, content), description);
+        return new SimulatedFile(_file.Name, _file.Facts, content);
+    }
+
+    private string Describe(int[] choice)
+    {
+        long length = _lengths[choice[^1]];
+        var rows = _units.Select((unit, index) => (Unit: unit, Version: choice[index])).Where(row => row.Unit.FirstOffset < length).ToArray();
+        string kept = string.Join(", ", rows.Where(row => row.Version > 0).Take(20).Select(row => row.Unit.Describe(row.Version)));
+        string lost = string.Join(", ", rows.Where(row => row.Version == 0).Take(20).Select(row => row.Unit.Describe(row.Unit.VersionCount - 1)));
+        return $"power lost after {_position} entries, length {length} of [{string.Join(", ", _lengths)}], of {_units.Count} changes kept [{kept}], lost [{lost}]";
     }
 
     private void Collect(ReadOnlySpan<StorageOperation> epoch)
     {
-        SortedDictionary<long, Unit.Sector> sectors = [];
+        SortedDictionary<long, PowerLossUnit.UnitSector> sectors = [];
         SparseBytes now = _durable.Clone();
         _lengths.Add(now.LengthBytes);
         foreach (StorageOperation operation in epoch)
@@ -153,7 +186,7 @@ internal sealed class PowerLoss
             {
                 if (!sectors.ContainsKey(sector))
                 {
-                    sectors.Add(sector, new Unit.Sector(sector, ContentOf(now, sector)));
+                    sectors.Add(sector, new PowerLossUnit.UnitSector(sector, ContentOf(now, sector)));
                 }
             }
 
@@ -172,7 +205,7 @@ internal sealed class PowerLoss
         _units.AddRange(sectors.Values
             .Where(sector => sector.HasChanged)
             .GroupBy(sector => sector.GroupKey)
-            .Select(group => new Unit([.. group]))
+            .Select(group => new PowerLossUnit([.. group], _leavesGarbage, _options.IsData))
             .OrderBy(unit => unit.FirstOperation)
             .ThenBy(unit => unit.FirstOffset));
     }
@@ -219,59 +252,5 @@ internal sealed class PowerLoss
         byte[] bytes = new byte[SparseBytes.SectorBytes];
         content.Read(sector * SparseBytes.SectorBytes, bytes);
         return bytes;
-    }
-
-    private sealed class Unit(Unit.Sector[] sectors)
-    {
-        public int VersionCount => sectors[0].Versions.Count;
-
-        public long FirstOffset => sectors[0].Index * SparseBytes.SectorBytes;
-
-        public int FirstOperation => sectors[0].Versions[1].Operation!.Index;
-
-        public void Apply(int version, SparseBytes content)
-        {
-            foreach (Sector sector in sectors)
-            {
-                long offset = sector.Index * SparseBytes.SectorBytes;
-                int length = (int)Math.Clamp(content.LengthBytes - offset, 0, SparseBytes.SectorBytes);
-                (StorageOperation? operation, byte[]? bytes) = sector.Versions[version];
-                if (length > 0 && bytes is not null)
-                {
-                    if (operation!.Kind != StorageOperationKind.Write)
-                    {
-                        content.PunchHole(offset, length);
-                    }
-                    else
-                    {
-                        content.Write(offset, bytes.AsSpan(0, length));
-                    }
-                }
-            }
-        }
-
-        public string Describe(int version) => $"{sectors[0].Versions[version].Operation} at sector {sectors[0].Index}{(sectors.Length > 1 ? $" and {sectors.Length - 1} more" : "")}";
-
-        public sealed class Sector(long index, byte[]? durable)
-        {
-            private bool _wasWritten;
-
-            public long Index => index;
-
-            public List<(StorageOperation? Operation, byte[]? Bytes)> Versions { get; } = [(null, durable)];
-
-            public bool HasChanged => Versions.Skip(1).Any(version => !IsSame(version.Bytes, durable));
-
-            /// <summary>Equal for sectors that must go together: those that only the same operations on whole ranges have changed.</summary>
-            public string GroupKey => _wasWritten ? $"sector {index}" : string.Join(',', Versions.Select(version => version.Operation?.Index));
-
-            public void Add(StorageOperation operation, byte[]? bytes)
-            {
-                _wasWritten |= operation.Kind == StorageOperationKind.Write;
-                Versions.Add((operation, bytes));
-            }
-
-            private static bool IsSame(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
-        }
     }
 }

@@ -12,9 +12,15 @@ public sealed record PowerLossOptions
     /// <summary>All states are made when so many sectors (or holes, or cuts) and no more can be new or old.</summary>
     public int ExhaustiveUnits { get; init; } = 12;
 
-    /// <summary>How many random states are made otherwise, besides all, none, each one alone, all but each one, each prefix and each suffix.</summary>
+    /// <summary>
+    /// How many random states are made otherwise, besides all, none, each one alone, all but each one, each prefix and each suffix, and what
+    /// <see cref="IsData"/> tells apart.
+    /// </summary>
     public int Samples { get; init; } = 200;
 
     /// <summary>The seed of the random ones.</summary>
     public long Seed { get; init; } = 1;
+
+    /// <summary>Tells the content of a sector that the guest wrote from what the format wrote; null: not told apart.</summary>
+    public Func<ReadOnlyMemory<byte>, bool>? IsData { get; init; }
 }

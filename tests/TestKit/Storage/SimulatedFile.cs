@@ -149,11 +149,14 @@ public sealed partial class SimulatedFile
     }
 
     /// <summary>Puts a note into the trace ("this write was acknowledged").</summary>
-    public void Mark(object note)
+    public void Mark(object note) => MarkAt(note);
+
+    internal int MarkAt(object note)
     {
         lock (_lock)
         {
             Record(new StorageOperation { Index = _trace.Count, Epoch = _epoch, Kind = StorageOperationKind.Mark, Note = note });
+            return _trace.Count - 1;
         }
     }
 

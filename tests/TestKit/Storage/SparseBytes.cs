@@ -222,6 +222,33 @@ public sealed class SparseBytes
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 
+    /// <summary>Makes a sector one that was never written.</summary>
+    internal void Forget(long sector)
+    {
+        if (IsWritten(sector))
+        {
+            Page page = PageForWriting(sector / SectorsPerPage);
+            int place = (int)(sector % SectorsPerPage);
+            page.Written &= (byte)~(1 << place);
+            page.Bytes.AsSpan(place * SectorBytes, SectorBytes).Clear();
+        }
+    }
+
+    /// <summary>Every sector that was ever written, with its content.</summary>
+    internal IEnumerable<(long Sector, ReadOnlyMemory<byte> Bytes)> Sectors()
+    {
+        foreach ((long index, Page page) in _pages)
+        {
+            for (int sector = 0; sector < SectorsPerPage; sector++)
+            {
+                if ((page.Written & (1 << sector)) != 0 && (index * PageBytes) + (sector * SectorBytes) < LengthBytes)
+                {
+                    yield return ((index * SectorsPerPage) + sector, page.Bytes.AsMemory(sector * SectorBytes, SectorBytes));
+                }
+            }
+        }
+    }
+
     private bool IsHole(long index) => !(_pages.TryGetValue(index, out Page? page) && page.HasData);
 
     private IEnumerable<long> PagesIn(long offset, long end, bool alsoMissing)
@@ -260,14 +287,22 @@ public sealed class SparseBytes
 
         if (index * PageBytes < _garbageBelow && (page?.Written ?? 0) != 0xFF)
         {
-            for (int i = 0; i < target.Length; i++)
+            LeaveGarbage(index, start, target, page?.Written ?? 0);
+        }
+    }
+
+    private void LeaveGarbage(long index, int start, Span<byte> target, byte written)
+    {
+        for (int at = start; at < start + target.Length;)
+        {
+            int sector = at / SectorBytes;
+            int end = Math.Min((sector + 1) * SectorBytes, start + target.Length);
+            if ((written & (1 << sector)) == 0 && (index * PageBytes) + (sector * SectorBytes) < _garbageBelow)
             {
-                long sector = ((index * PageBytes) + start + i) / SectorBytes;
-                if (sector * SectorBytes < _garbageBelow && !IsWritten(sector))
-                {
-                    target[i] = Garbage;
-                }
+                target[(at - start)..(end - start)].Fill(Garbage);
             }
+
+            at = end;
         }
     }
 

@@ -1,0 +1,334 @@
+namespace QedVd.TestKit;
+
+/// <content>One state.</content>
+public sealed partial class CrashExplorer
+{
+    private sealed class Examination(CrashExplorer explorer, CrashState state, Expectation expected) : IDisposable
+    {
+        private readonly CrashSubject _subject = explorer._subject;
+        private readonly Random _random = explorer._random;
+        private byte[] _bytes = [];
+        private ComposedImage? _image;
+
+        public void Dispose() => _image?.Dispose();
+
+        public Sighting? Run(out bool needsCheck)
+        {
+            SimulatedFile file = state.File;
+            CheckReport report = CheckAsLeft(file);
+            needsCheck = report.NeedsCheck;
+            SimulatedFile work = file.Copy();
+            if (_subject.IsDamaged)
+            {
+                _subject.Check(work, RepairMode.All);
+            }
+            else if (!report.IsSound && !report.NeedsCheck)
+            {
+                return null;
+            }
+
+            Sighting? sighting = Look(work, isReadOnly: false);
+            if (sighting is null)
+            {
+                return null;
+            }
+
+            ContinueWriting(work, sighting);
+            CheckReport after = _subject.Check(work);
+            if (!after.IsSound || after.NeedsCheck)
+            {
+                Report("I5", $"after recovery and close: {Text(after)}");
+            }
+
+            if (!report.NeedsCheck && !_subject.IsDamaged)
+            {
+                ReadWithSecondReader(file, sighting);
+                if (_random.Next(explorer._options.ReadOnlyOneIn) == 0)
+                {
+                    OpenReadOnly(file, sighting);
+                }
+            }
+
+            if (_random.Next(explorer._options.ReclaimOneIn) == 0)
+            {
+                Reclaim(sighting);
+            }
+
+            return sighting;
+        }
+
+        private static string Text(CheckReport report) =>
+            $"{report.Corruptions} corruptions, {report.Leaks} leaks, {report.CheckErrors} tables not readable{(report.NeedsCheck ? ", a check is due" : "")}: {string.Join("; ", report.Findings.Take(4).Select(finding => finding.Message))}";
+
+        private void Report(string rule, string message) => explorer.Report(rule, message, state);
+
+        /// <summary>I9, and the bound of I6.</summary>
+        private CheckReport CheckAsLeft(SimulatedFile file)
+        {
+            CheckReport report = _subject.Check(file);
+            if (!report.NeedsCheck && !report.IsSound && !_subject.IsDamaged)
+            {
+                Report("I9", $"no check is due, but: {Text(report)}");
+            }
+
+            if (report.Leaks > 0 && !_subject.IsDamaged)
+            {
+                long leaked = report.Leaks * explorer._recording.BlockBytes;
+                explorer._result.LeakStates++;
+                explorer._result.MostLeakBytes = Math.Max(explorer._result.MostLeakBytes, leaked);
+                long bound = explorer.MostLeakBytes(state.Position) + _subject.LeakAllowanceBytes;
+                if (explorer._recovered is null && leaked > bound)
+                {
+                    Report("I6", $"{report.Leaks} leaks are {leaked} bytes; allowed: {bound}");
+                }
+            }
+
+            return report;
+        }
+
+        /// <summary>I12, and that reading only finds the same.</summary>
+        private void OpenReadOnly(SimulatedFile file, Sighting sighting)
+        {
+            SimulatedFile copy = file.Copy();
+            Sighting? readOnly = Look(copy, isReadOnly: true);
+            _image?.Image.Close();
+            _image?.Dispose();
+            _image = null;
+            if (copy.CountOfChanges() > 0)
+            {
+                Report("I12", "a read-only opening has changed the file");
+            }
+
+            if (readOnly is not null)
+            {
+                Compare(sighting, readOnly, "I12", "read-only, the image reads otherwise");
+            }
+        }
+
+        /// <summary>The rest of I6.</summary>
+        private void Reclaim(Sighting sighting)
+        {
+            SimulatedFile copy = state.File.Copy();
+            CheckReport report = _subject.Check(copy, _subject.IsDamaged ? RepairMode.All : RepairMode.Leaks);
+            if (report.Leaks > 0 || !report.IsSound)
+            {
+                Report("I6", $"after leaks were reclaimed: {Text(report)}");
+                return;
+            }
+
+            Sighting? again = Look(copy, isReadOnly: !report.NeedsCheck);
+            _image?.Image.Close();
+            _image?.Dispose();
+            _image = null;
+            if (again is not null)
+            {
+                Compare(sighting, again, "I6", "reclaiming leaks has changed the disk");
+            }
+        }
+
+        private void Compare(Sighting first, Sighting second, string rule, string message)
+        {
+            foreach ((long sector, ulong value) in first.Values)
+            {
+                if (second.Values.GetValueOrDefault(sector) != value)
+                {
+                    Report(rule, $"{message}: sector {sector} had {SectorValue.Describe(value)}, has {SectorValue.Describe(second.Values.GetValueOrDefault(sector))}");
+                    return;
+                }
+            }
+
+            if (first.SizeBytes != second.SizeBytes)
+            {
+                Report(rule, $"{message}: size {first.SizeBytes}, then {second.SizeBytes}");
+            }
+        }
+
+        private void ReadWithSecondReader(SimulatedFile file, Sighting sighting)
+        {
+            if (_subject.SecondReader is null)
+            {
+                return;
+            }
+
+            using IPlainReading reading = _subject.SecondReader(file);
+            explorer._result.SecondReadings++;
+            if (reading.Errors.Count > 0 || reading.VirtualSizeBytes != sighting.SizeBytes)
+            {
+                Report("second reader", $"size {reading.VirtualSizeBytes} (here {sighting.SizeBytes}), errors: {string.Join("; ", reading.Errors)}");
+                return;
+            }
+
+            Span<byte> sector = stackalloc byte[SparseBytes.SectorBytes];
+            foreach ((long number, ulong value) in sighting.Values)
+            {
+                long offset = number * SparseBytes.SectorBytes;
+                ExtentKind kind = reading.Read(offset, sector);
+                ulong other = kind switch { ExtentKind.Data => SectorValue.Of(sector), ExtentKind.Free => _subject.Parents.ValueOf(number), _ => SectorValue.Zero };
+                if (other != value)
+                {
+                    Report("second reader", $"sector {number} is {SectorValue.Describe(other)} there ({kind}), {SectorValue.Describe(value)} here");
+                    return;
+                }
+            }
+        }
+
+        /// <summary>I1 to I4, I10, I11. The image stays open in <see cref="_image"/>.</summary>
+        private Sighting? Look(SimulatedFile file, bool isReadOnly)
+        {
+            _image = new ComposedImage(_subject.Open(file, isReadOnly), _subject.Parents);
+            long size = _image.Image.VirtualSizeBytes;
+            if (!expected.History.Possible(expected.History.Sizes, expected.Position).Contains(size))
+            {
+                Report("I11", $"the size is {size}; allowed: {string.Join(", ", expected.History.Possible(expected.History.Sizes, expected.Position).Distinct())}");
+                return null;
+            }
+
+            string parent = CrashRecording.NameOf(_image.Image.Parent);
+            if (!expected.History.Possible(expected.History.Parents, expected.Position).Contains(parent))
+            {
+                Report("I10", $"the parent is '{parent}'; allowed: {string.Join(", ", expected.History.Possible(expected.History.Parents, expected.Position).Distinct())}");
+                return null;
+            }
+
+            Dictionary<long, ulong> values = ReadWindows(size);
+            foreach ((long sector, ulong[] allowed) in expected.Allowed)
+            {
+                if (values.TryGetValue(sector, out ulong value) && !allowed.AsSpan().Contains(value))
+                {
+                    string rule = value >> 48 != SectorValue.Of(0, 0) >> 48 && value != 0 ? "I4" : allowed.Length == 1 ? "I2" : "I3";
+                    Report(rule, $"sector {sector} reads {SectorValue.Describe(value)}; allowed: {string.Join(", ", allowed.Select(SectorValue.Describe))}");
+                    return null;
+                }
+            }
+
+            return WalkTheRest(size, values) ? new Sighting(values, size, _image.Image.Parent) : null;
+        }
+
+        private Dictionary<long, ulong> ReadWindows(long size)
+        {
+            Dictionary<long, ulong> values = [];
+            foreach ((long start, long end) in explorer._windows)
+            {
+                int length = (int)(Math.Min(end, size) - start);
+                if (length <= 0)
+                {
+                    continue;
+                }
+
+                if (_bytes.Length < length)
+                {
+                    _bytes = new byte[length];
+                }
+
+                _image!.Read(start, _bytes.AsSpan(0, length));
+                for (int at = 0; at < length; at += SparseBytes.SectorBytes)
+                {
+                    values[(start + at) / SparseBytes.SectorBytes] = SectorValue.Of(_bytes.AsSpan(at, SparseBytes.SectorBytes));
+                }
+            }
+
+            return values;
+        }
+
+        /// <summary>What nobody touched: sectors of the windows that are not in the history, and all that lies outside.</summary>
+        private bool WalkTheRest(long size, Dictionary<long, ulong> values)
+        {
+            foreach ((long sector, ulong value) in values)
+            {
+                if (!expected.Allowed.ContainsKey(sector) && expected.History.UntouchedValue(sector) is var untouched && value != untouched)
+                {
+                    Report("I3", $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(value)}, not {SectorValue.Describe(untouched)}");
+                    return false;
+                }
+            }
+
+            long offset = 0;
+            int next = 0;
+            while (offset < size)
+            {
+                while (next < explorer._windows.Length && explorer._windows[next].End <= offset)
+                {
+                    next++;
+                }
+
+                if (next < explorer._windows.Length && explorer._windows[next].Start <= offset)
+                {
+                    offset = explorer._windows[next].End;
+                    continue;
+                }
+
+                long end = next < explorer._windows.Length ? Math.Min(size, explorer._windows[next].Start) : size;
+                Extent run = _image!.Image.Map(offset, end - offset);
+                if (!IsUntouched(run.Kind, offset, offset + run.LengthBytes))
+                {
+                    return false;
+                }
+
+                offset += run.LengthBytes;
+            }
+
+            return true;
+        }
+
+        private bool IsUntouched(ExtentKind kind, long start, long end)
+        {
+            if (kind == ExtentKind.Data)
+            {
+                byte[] bytes = new byte[SparseBytes.SectorBytes];
+                for (long offset = start; offset < end; offset += SparseBytes.SectorBytes)
+                {
+                    _image!.Read(offset, bytes);
+                    long sector = offset / SparseBytes.SectorBytes;
+                    if (!IsProbe(sector, SectorValue.Of(bytes)) && SectorValue.Of(bytes) != expected.History.UntouchedValue(sector))
+                    {
+                        Report("I3", $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(SectorValue.Of(bytes))}");
+                        return false;
+                    }
+                }
+
+                return true;
+            }
+
+            foreach ((long heldStart, long heldEnd) in expected.History.Beneath.HeldRuns)
+            {
+                for (long offset = Math.Max(start, heldStart); offset < Math.Min(end, heldEnd); offset += SparseBytes.SectorBytes)
+                {
+                    long sector = offset / SparseBytes.SectorBytes;
+                    ulong reads = kind == ExtentKind.Zero ? SectorValue.Zero : expected.History.Beneath.ValueOf(sector);
+                    if (reads != expected.History.UntouchedValue(sector))
+                    {
+                        Report("I3", $"sector {sector}, which nothing has touched, is {kind}, not {SectorValue.Describe(expected.History.UntouchedValue(sector))}");
+                        return false;
+                    }
+                }
+            }
+
+            return true;
+        }
+
+        // A recovery that was crashed has written a probe, which may be there or not.
+        private bool IsProbe(long sector, ulong value) => explorer._recovered is not null && (value == SectorValue.Of(ProbeWriter, sector) || value == SectorValue.Zero);
+
+        /// <summary>I7: what is allocated next must not be shared with anything.</summary>
+        private void ContinueWriting(SimulatedFile work, Sighting sighting)
+        {
+            foreach (long offset in explorer.FreshPlaces(_image!.Image))
+            {
+                SyncIo.Block(_image.WriteAsync(offset, ProbeData(offset, _image.Image), WriteFlags.None));
+            }
+
+            Compare(sighting, new Sighting(ReadWindows(sighting.SizeBytes), sighting.SizeBytes, null), "I7", "a later write has changed something else");
+            _image.Image.Close();
+            _image.Dispose();
+            _image = null;
+            if (_random.Next(4) == 0)
+            {
+                _image = new ComposedImage(_subject.Open(work, isReadOnly: true), _subject.Parents);
+                Compare(sighting, new Sighting(ReadWindows(sighting.SizeBytes), sighting.SizeBytes, null), "I7", "a later write has changed something else, seen when opened again");
+                _image.Image.Close();
+                _image.Dispose();
+                _image = null;
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+namespace QedVd.TestKit;
+
+/// <content>Where on the disk is looked: at what the workload touched and its neighbours, byte by byte; at the rest through the map.</content>
+public sealed partial class CrashExplorer
+{
+    private const int ProbeWriter = 0xFE00;
+
+    private StorageOperation[]? _trace;
+
+    private static (long Start, long End)[] WindowsOf(CrashRecording recording)
+    {
+        long block = Math.Max(recording.BlockBytes, SparseBytes.SectorBytes);
+        if (block > 1 << 20 || block == SparseBytes.SectorBytes)
+        {
+            block = 4096;
+        }
+
+        List<(long Start, long End)> windows = [];
+        foreach (long number in recording.History.Sectors.Select(sector => sector * SparseBytes.SectorBytes / block).Distinct().Order())
+        {
+            if (windows.Count > 0 && windows[^1].End >= number * block)
+            {
+                windows[^1] = (windows[^1].Start, (number + 1) * block);
+            }
+            else
+            {
+                windows.Add((number * block, (number + 1) * block));
+            }
+        }
+
+        return [.. windows];
+    }
+
+    /// <summary>Blocks that no step has touched: one near the start, one in the middle, one near the end.</summary>
+    private IEnumerable<long> FreshPlaces(IDiskImage image)
+    {
+        long block = Math.Max(image.Limits.BlockBytes, 4096);
+        HashSet<long> taken = [];
+        foreach (long from in (long[])[0, image.VirtualSizeBytes / 2])
+        {
+            for (long offset = from - (from % block); offset + block <= image.VirtualSizeBytes; offset += block)
+            {
+                if (!Array.Exists(_windows, window => offset < window.End && offset + block > window.Start) && taken.Add(offset))
+                {
+                    yield return offset;
+                    break;
+                }
+            }
+        }
+    }
+
+    private static byte[] ProbeData(long offset, IDiskImage image)
+    {
+        byte[] data = new byte[Math.Max(image.Limits.BlockBytes, 4096)];
+        SectorValue.Fill(data, ProbeWriter, offset / SparseBytes.SectorBytes);
+        return data;
+    }
+
+    /// <summary>
+    /// What may have leaked: all that was written or reserved since the last flush (what a commit has made durable is not linked yet), and what the steps
+    /// have touched (it may have been unlinked).
+    /// </summary>
+    private long MostLeakBytes(int position)
+    {
+        _trace ??= [.. _recording.File.Trace];
+        int flushed = _recording.History.Flushes.Where(flush => flush.Completed < position).Select(flush => flush.Begun).DefaultIfEmpty(0).Max();
+        long bytes = _windows.Sum(window => window.End - window.Start);
+        for (int index = flushed; index < position; index++)
+        {
+            bytes += _trace[index].Kind is StorageOperationKind.Write or StorageOperationKind.Allocate ? _trace[index].LengthBytes : 0;
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,167 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace QedVd.TestKit;
+
+/// <summary>
+/// Opens what a crash may have left of a recording, one state after the other, and holds it against the rules of docs/reliability.md: that it opens (I1), keeps
+/// what was flushed (I2), reads old or new (I3) and nothing else (I4), is sound (I5, I9), leaks a bounded amount that can be reclaimed (I6), is not damaged by
+/// what is written next (I7) nor by a crash of the recovery (I8), has one header or the other (I10), one size or the other (I11), and is not written to by a
+/// read-only opening (I12).
+/// </summary>
+/// <remarks>For any format. One recording after the other on one thread; several explorers may run side by side.</remarks>
+/// <example><code>
+/// CrashRecording recording = CrashRecording.Record(subject, prelude, [new(GuestOperationKind.Write, 0, 4096), new(GuestOperationKind.Flush)]);
+/// CrashExploration result = CrashExplorer.Explore(recording);
+/// Assert.Empty(result.Violations);
+/// </code></example>
+public sealed partial class CrashExplorer
+{
+    private readonly CrashRecording _recording;
+    private readonly CrashSubject _subject;
+    private readonly CrashExplorerOptions _options;
+    private readonly CrashExploration _result = new();
+    private readonly (long Start, long End)[] _windows;
+    private readonly Random _random;
+    private string? _recovered;
+
+    private CrashExplorer(CrashRecording recording, CrashExplorerOptions options)
+    {
+        _recording = recording;
+        _subject = recording.Subject;
+        _options = options;
+        _random = new Random(options.Seed);
+        _windows = WindowsOf(recording);
+    }
+
+    /// <summary>Explores a recording.</summary>
+    public static CrashExploration Explore(CrashRecording recording, CrashExplorerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(recording);
+        CrashExplorer explorer = new(recording, options ?? new CrashExplorerOptions());
+        explorer.Run();
+        return explorer._result;
+    }
+
+    private void Run()
+    {
+        foreach (string problem in _recording.Problems)
+        {
+            _result.Found.Add(new CrashViolation("run", problem, "no crash"));
+        }
+
+        if (_recording.Problems.Count > 0)
+        {
+            return;
+        }
+
+        bool onlyKills = _subject.Mode == ConsistencyMode.Unsafe;
+        CrashPoints points = new(_recording.File, 0, _recording.EndPosition, _options, _result, _options.MostStates, onlyKills);
+        int allowedAt = -1;
+        GuestHistory history = _recording.History;
+        Dictionary<long, ulong[]> allowed = [];
+        foreach ((CrashState state, bool isKill) in points.States())
+        {
+            if (state.Position != allowedAt)
+            {
+                allowed = history.Sectors.ToDictionary(sector => sector, sector => history.Possible(sector, state.Position));
+                allowedAt = state.Position;
+            }
+
+            _result.KillStates += isKill ? 1 : 0;
+            Expectation expected = new(history, allowed, state.Position);
+            bool isRecovered = _random.Next(_options.RecoveryOneIn) == 0;
+            if (!Verify(state, expected, isKill, isRecovered) || _result.Found.Count >= _options.MostViolations)
+            {
+                if (_result.Found.Count >= _options.MostViolations)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown for a state is a violation.")]
+    private bool Verify(CrashState state, Expectation expected, bool isKill, bool exploresRecovery)
+    {
+        _result.States++;
+        int before = _result.Found.Count;
+        Sighting? sighting = null;
+        bool needsCheck = false;
+        try
+        {
+            using Examination examination = new(this, state, expected);
+            sighting = examination.Run(out needsCheck);
+        }
+        catch (Exception exception)
+        {
+            Report("I1", exception.ToString(), state);
+        }
+
+        bool isRight = _result.Found.Count == before;
+        if (_options.Peer is { } peer && sighting is not null && !_subject.IsDamaged && (!isRight || _random.Next(_options.PeerOneIn) == 0))
+        {
+            _result.PeerLooks++;
+            if (peer(new CrashLook(_subject, state.File, sighting.Values, needsCheck, sighting.Parent)) is { } wrong)
+            {
+                Report("peer", wrong, state);
+            }
+        }
+
+        if (isRight && exploresRecovery && sighting is not null)
+        {
+            ExploreRecovery(state, sighting, isKill);
+        }
+
+        return isRight;
+    }
+
+    private void Report(string rule, string message, CrashState state) =>
+        _result.Found.Add(new CrashViolation(rule, message, _recovered is null ? state.Description : $"{state.Description}\nwhile this was recovered: {_recovered}"));
+
+    /// <summary>I8: the recovery of a state is recorded and crashed; whoever recovers then finds what the first would have found.</summary>
+    private void ExploreRecovery(CrashState state, Sighting sighting, bool isKill)
+    {
+        SimulatedFile file = state.File.Copy();
+        bool repairs = _subject.IsDamaged || _random.Next(2) == 0;
+        if (repairs)
+        {
+            _subject.Check(file, RepairMode.All);
+        }
+
+        using (IDiskImage image = _subject.Open(file, isReadOnly: false))
+        {
+            // Opening, and the first write, to where nothing was: what recovers by itself does so now. It changes no sector that is looked at.
+            ComposedImage composed = new(image, _subject.Parents);
+            foreach (long offset in FreshPlaces(image))
+            {
+                SyncIo.Block(composed.WriteAsync(offset, ProbeData(offset, image), WriteFlags.None));
+            }
+
+            image.Close();
+        }
+
+        string outer = state.Description;
+        GuestHistory history = _recording.History.Fixed(sighting.Values, sighting.SizeBytes, CrashRecording.NameOf(sighting.Parent));
+        Dictionary<long, ulong[]> allowed = sighting.Values.ToDictionary(pair => pair.Key, pair => (ulong[])[pair.Value]);
+        bool onlyKills = _subject.Mode == ConsistencyMode.Unsafe || isKill;
+        CrashPoints points = new(file, 0, file.Trace.Count, _options, _result, _options.MostRecoveryStates, onlyKills);
+        _recovered = outer;
+        foreach ((CrashState inner, bool _) in points.States())
+        {
+            _result.RecoveryStates++;
+            Verify(inner, new Expectation(history, allowed, inner.Position), isKill, exploresRecovery: false);
+            if (_result.Found.Count >= _options.MostViolations)
+            {
+                break;
+            }
+        }
+
+        _recovered = null;
+    }
+
+    /// <summary>What a state may read.</summary>
+    private sealed record Expectation(GuestHistory History, Dictionary<long, ulong[]> Allowed, int Position);
+
+    /// <summary>What a state read.</summary>
+    private sealed record Sighting(Dictionary<long, ulong> Values, long SizeBytes, ParentReference? Parent);
+}
