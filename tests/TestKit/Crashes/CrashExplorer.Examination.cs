@@ -76,8 +76,8 @@ public sealed partial class CrashExplorer
                 long leaked = report.Leaks * explorer._recording.BlockBytes;
                 explorer._result.LeakStates++;
                 explorer._result.MostLeakBytes = Math.Max(explorer._result.MostLeakBytes, leaked);
-                long bound = explorer.MostLeakBytes(state.Position) + _subject.LeakAllowanceBytes;
-                if (explorer._recovered is null && leaked > bound)
+                long bound = explorer._recovered is null ? explorer.MostLeakBytes(state.Position) + _subject.LeakAllowanceBytes : long.MaxValue;
+                if (leaked > bound)
                 {
                     Report("I6", $"{report.Leaks} leaks are {leaked} bytes; allowed: {bound}");
                 }

@@ -111,7 +111,9 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
         {
             for (int i = 0; i < Math.Min(MostKillsInOneWrite, sectors - 1); i++)
             {
-                int length = SparseBytes.SectorBytes * (sectors - 1 <= MostKillsInOneWrite ? i + 1 : _random.Next(1, sectors));
+                // Sectors are whole: a guest's sector that was written in part would be torn otherwise.
+                int cut = SparseBytes.SectorBytes * (sectors - 1 <= MostKillsInOneWrite ? i + 1 : _random.Next(1, sectors));
+                int length = cut - (int)(operation.Offset % SparseBytes.SectorBytes);
                 SparseBytes part = before.Clone();
                 part.Write(operation.Offset, operation.Data.Span[..length]);
                 yield return CrashStates.Killed(file, part, operation.Index, $"killed in {operation} after {length} bytes");

@@ -62,7 +62,16 @@ public sealed class CrashRecording
         before.Run([.. prelude, new GuestOperation(GuestOperationKind.Flush)], close: true);
         SimulatedFile start = file.Copy();
         subject.Damage?.Invoke(start);
-        CrashRecording recording = new(subject, start, history.Continue(history.Sizes[^1].Value), isPrelude: false, before._writers) { Operations = [.. operations] };
+        GuestHistory afterwards = history.Continue(history.Sizes[^1].Value);
+        foreach ((long from, long to, long length) in subject.DamagedCopies)
+        {
+            for (long done = 0; done < length; done += SparseBytes.SectorBytes)
+            {
+                afterwards.StartsAs((to + done) / SparseBytes.SectorBytes, (from + done) / SparseBytes.SectorBytes);
+            }
+        }
+
+        CrashRecording recording = new(subject, start, afterwards, isPrelude: false, before._writers) { Operations = [.. operations] };
         recording._problems.AddRange(before._problems);
         recording.Run(recording.Operations, close: false);
         return recording;

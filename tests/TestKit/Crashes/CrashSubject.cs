@@ -27,6 +27,9 @@ public sealed record CrashSubject
     /// <summary>Done to the image after the prelude; then every state is repaired before it is opened, as it is refused otherwise.</summary>
     public Action<SimulatedFile>? Damage { get; init; }
 
+    /// <summary>Places of the disk (from, to, length, whole sectors) that the damage makes read as others do.</summary>
+    public IReadOnlyList<(long From, long To, long LengthBytes)> DamagedCopies { get; init; } = [];
+
     /// <summary>Put between the image and its storage while the workload is recorded: to prove that the explorer finds what it should.</summary>
     public Func<IImageStorage, IImageStorage>? Between { get; init; }
 

@@ -56,6 +56,14 @@ internal sealed class GuestHistory(ParentLevels parents, long initialSizeBytes)
         return change;
     }
 
+    /// <summary>From the start, a sector holds what another one does.</summary>
+    public void StartsAs(long sector, long other)
+    {
+        byte[] content = ContentOf(other);
+        _contents[sector] = content;
+        _sectors[sector] = [Settled(SectorValue.Of(content))];
+    }
+
     /// <summary>The sectors' last values, durable from the start: the history of what is recorded next.</summary>
     public GuestHistory Continue(long sizeBytes)
     {

@@ -31,7 +31,7 @@ public sealed class ParentLevels
     public Beneath Beneath => Depth == 0 ? Beneath.Nothing : Beneath.UpTo(LengthBytes);
 
     /// <summary>All runs that any level holds.</summary>
-    internal IReadOnlyList<(long Start, long End)> HeldRuns { get; }
+    public IReadOnlyList<(long Start, long End)> HeldRuns { get; }
 
     /// <summary>Reads through the levels.</summary>
     public void Read(long offset, Span<byte> target)

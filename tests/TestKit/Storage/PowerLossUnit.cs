@@ -50,7 +50,7 @@ internal sealed class PowerLossUnit
             }
             else if (length > 0)
             {
-                if (operation!.Kind != StorageOperationKind.Write)
+                if (operation!.Kind != StorageOperationKind.Write && !bytes.AsSpan().ContainsAnyExcept((byte)0))
                 {
                     content.PunchHole(offset, length);
                 }
@@ -89,7 +89,10 @@ internal sealed class PowerLossUnit
 
         public void Add(StorageOperation operation, byte[]? bytes)
         {
-            bool isWrite = operation.Kind == StorageOperationKind.Write;
+            // A sector at the edge of a hole is written, not given back.
+            long start = index * SparseBytes.SectorBytes;
+            bool isWhole = operation.Offset <= start && (operation.Kind == StorageOperationKind.SetLength || operation.Offset + operation.LengthBytes >= start + SparseBytes.SectorBytes);
+            bool isWrite = operation.Kind == StorageOperationKind.Write || !isWhole;
             _wasWritten |= isWrite;
             _operations = unchecked((_operations * 1_000_003) + operation.Index + 1);
 

@@ -1,0 +1,201 @@
+using QedVd.Backends.Qed;
+using QedVd.TestKit;
+
+namespace QedVd.Crashes.Tests.Images;
+
+/// <summary>
+/// The numbered cases. Even numbers go through all sequences of one and two letters; odd ones are longer sequences, relocating growth, repairs of damaged
+/// images, and requests that are under way together. All else about a case is dealt in turn, so that no kind of it is left out, or drawn.
+/// </summary>
+internal sealed class QedCase
+{
+    // Has no factor in common with the number of short sequences: going by it meets each once.
+    private const long Stride = 1_327;
+
+    private readonly Random _random;
+    private readonly QedLetter[] _letters;
+    private readonly bool _withHoles;
+    private readonly int _damage;
+
+    public QedCase(ProofSearch search, long number)
+    {
+        Number = number;
+        Seed = search.SeedOf(number);
+        _random = new Random(Seed);
+        Kind = number % 2 == 0 ? QedCaseKind.Short : ((number / 2) % 8) switch
+        {
+            3 => QedCaseKind.Relocating,
+            5 => QedCaseKind.Repair,
+            4 or 7 => QedCaseKind.Together,
+            _ => QedCaseKind.Long,
+        };
+
+        // 64 KiB clusters are one in eight: their states are large.
+        Layout = _random.Next(8) switch
+        {
+            0 or 1 => new QedLayout(4096, 1),
+            2 or 3 or 4 => new QedLayout(4096, 2),
+            5 or 6 => new QedLayout(4096, 4),
+            _ => new QedLayout(65536, 2),
+        };
+        Parents = (QedParents)_random.Next(4);
+        Mode = (ConsistencyMode)(_random.Next(10) switch { 0 => 3, 1 or 2 => 2, 3 or 4 or 5 => 1, _ => 0 });
+        Facts = _random.Next(4) switch
+        {
+            0 or 1 => SimulatedFile.GoodFacts,
+            2 => SimulatedFile.GoodFacts & ~StorageFacts.NeverWrittenReadsZero,
+            _ => SimulatedFile.GoodFacts & ~(StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles),
+        };
+        TablePages = _random.Next(3) switch { 0 => 1, 1 => 2, _ => 0 };
+        _withHoles = _random.Next(2) == 0;
+        _damage = Kind == QedCaseKind.Repair ? _random.Next(1, 16) : 0;
+        long start = search.IsLong ? 0 : search.Seed % QedLetter.ShortSequences;
+        _letters = Kind == QedCaseKind.Short
+            ? QedLetter.ShortSequence(((number / 2 * Stride) + start) % QedLetter.ShortSequences)
+            : [.. Enumerable.Range(0, _random.Next(3, 7)).Select(_ => QedLetter.All[_random.Next(QedLetter.All.Length)])];
+    }
+
+    public long Number { get; }
+
+    public int Seed { get; }
+
+    public QedCaseKind Kind { get; }
+
+    public QedLayout Layout { get; }
+
+    public QedParents Parents { get; }
+
+    public ConsistencyMode Mode { get; }
+
+    public StorageFacts Facts { get; }
+
+    public int TablePages { get; }
+
+    /// <summary>What the case belongs to: each must have been met.</summary>
+    public IEnumerable<string> Strata =>
+    [
+        $"kind {Kind}",
+        $"geometry {Layout.ClusterBytes} x {Layout.TableClusters}",
+        $"parents {Parents}",
+        $"mode {Mode}",
+        $"pages {TablePages}",
+        $"facts {Facts}",
+        $"letters {Math.Min(_letters.Length, 6)}",
+        .. _letters.Select(letter => $"letter {letter.Name}"),
+        .. _letters.Where(letter => letter.Place is not null).Select(letter => $"place {letter.Place}"),
+    ];
+
+    /// <summary>Every stratum that there is.</summary>
+    public static IEnumerable<string> AllStrata { get; } =
+    [
+        .. Enum.GetNames<QedCaseKind>().Select(name => $"kind {name}"),
+        "geometry 4096 x 1", "geometry 4096 x 2", "geometry 4096 x 4", "geometry 65536 x 2",
+        .. Enum.GetNames<QedParents>().Select(name => $"parents {name}"),
+        .. Enum.GetNames<ConsistencyMode>().Select(name => $"mode {name}"),
+        "pages 0", "pages 1", "pages 2",
+        $"facts {SimulatedFile.GoodFacts}",
+        $"facts {SimulatedFile.GoodFacts & ~StorageFacts.NeverWrittenReadsZero}",
+        $"facts {SimulatedFile.GoodFacts & ~(StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles)}",
+        .. Enumerable.Range(1, 6).Select(count => $"letters {count}"),
+        .. QedLetter.All.Select(letter => $"letter {letter.Name}").Distinct(),
+        .. Enum.GetNames<QedPlace>().Select(name => $"place {name}"),
+    ];
+
+    public CrashRecording Record() => CrashRecording.Record(Subject(), Layout.Prelude(_withHoles), Operations());
+
+    public override string ToString() =>
+        $"case {Number} ({Kind}), {Layout.ClusterBytes} x {Layout.TableClusters}, parents {Parents}, {Mode}, pages {TablePages}, {Facts}, holes {_withHoles}, damage {_damage}: {string.Join(", ", _letters.Select(letter => letter.ToString()))}";
+
+    private CrashSubject Subject() => new()
+    {
+        Backend = new QedBackend(),
+        CreateOptions = new ImageCreateOptions
+        {
+            VirtualSizeBytes = Layout.SizeBytes,
+            Parent = Parents == QedParents.None ? null : new ParentReference("parent.raw"),
+            FormatOptions = new Dictionary<string, string>
+            {
+                ["cluster_size"] = $"{Layout.ClusterBytes}",
+                ["table_size"] = $"{Layout.TableClusters}",
+                ["qemu_compat"] = "off",
+            },
+        },
+        Facts = Facts,
+        Parents = Layout.Parents(Parents),
+        Mode = Mode,
+        TablePages = TablePages,
+        SecondReader = file => new SecondReading(file),
+        Damage = _damage == 0 ? null : QedDamage.Of(Layout, _damage),
+        DamagedCopies = (_damage & 4) == 0 ? [] : [(30L * Layout.ClusterBytes, 33L * Layout.ClusterBytes, Layout.ClusterBytes)],
+
+        // A step of growth, a trim that did not come, tables that are moved.
+        LeakAllowanceBytes = (40L + (8L * Layout.TableClusters)) * Layout.ClusterBytes,
+        Description = ToString(),
+    };
+
+    private IEnumerable<GuestOperation> Operations()
+    {
+        if (Kind == QedCaseKind.Repair)
+        {
+            yield return new GuestOperation((_damage & ~1) == 0 && _random.Next(2) == 0 ? GuestOperationKind.RepairLeaks : GuestOperationKind.RepairAll);
+        }
+
+        List<GuestOperation> steps = [.. QedLetter.Spell(Layout, _letters, _random.Next(4))];
+        if (Kind == QedCaseKind.Relocating)
+        {
+            long size = Layout.MaxSizeBytes + (_random.Next(3) * Layout.TableSpanBytes) + 512;
+            steps.RemoveAll(step => step.Kind == GuestOperationKind.Resize);
+            steps.Insert(_random.Next(steps.Count + 1), new GuestOperation(GuestOperationKind.Resize, size));
+        }
+
+        if (Kind == QedCaseKind.Together)
+        {
+            steps.RemoveAll(step => step.Kind == GuestOperationKind.Resize);
+            steps.Insert(_random.Next(steps.Count + 1), Together());
+            steps.Add(Together());
+        }
+
+        foreach (GuestOperation step in steps)
+        {
+            yield return step;
+        }
+
+        if (_random.Next(3) == 0)
+        {
+            yield return new GuestOperation(GuestOperationKind.Reopen);
+        }
+    }
+
+    // Several writers, one of whom is held somewhere in the storage; the first may be a flush or work on the whole image.
+    private GuestOperation Together()
+    {
+        List<GuestOperation> steps = [];
+        List<QedPlace> places = [.. Enum.GetValues<QedPlace>()];
+        for (int count = _random.Next(2, 5); count > 0; count--)
+        {
+            QedPlace place = places[_random.Next(places.Count)];
+            places.Remove(place);
+            long at = Layout.At(place) + (place == QedPlace.Tail ? 0 : 512);
+            GuestOperationKind kind = _random.Next(6) switch { 0 => GuestOperationKind.Zero, 1 => GuestOperationKind.Discard, _ => GuestOperationKind.Write };
+            steps.Add(new GuestOperation(kind, at, _random.Next(1, 4) * 512, _random.Next(4) == 0 ? WriteFlags.ForceUnitAccess : WriteFlags.None));
+        }
+
+        GuestOperation? other = _random.Next(4) switch
+        {
+            0 => new GuestOperation(GuestOperationKind.Compact),
+            1 or 2 => new GuestOperation(GuestOperationKind.Flush),
+            _ => null,
+        };
+        if (other is not null)
+        {
+            steps.Insert(_random.Next(steps.Count + 1), other);
+        }
+
+        return new GuestOperation(GuestOperationKind.Together)
+        {
+            Together = steps,
+            HeldAt = _random.Next(3) == 0 ? StorageOperationKind.Barrier : StorageOperationKind.Write,
+            HeldAtNth = _random.Next(1, 4),
+        };
+    }
+}

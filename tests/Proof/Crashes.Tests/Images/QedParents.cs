@@ -1,0 +1,10 @@
+namespace QedVd.Crashes.Tests.Images;
+
+/// <summary>What lies beneath.</summary>
+internal enum QedParents
+{
+    None,
+    Shorter,
+    Longer,
+    ThreeLevels,
+}
