@@ -51,7 +51,7 @@ public sealed partial class CrashExplorer
 
             if (_random.Next(explorer._options.ReclaimOneIn) == 0)
             {
-                Reclaim(sighting);
+                Reclaim(sighting, report.NeedsCheck || _subject.IsDamaged);
             }
 
             return sighting;
@@ -106,10 +106,10 @@ public sealed partial class CrashExplorer
         }
 
         /// <summary>The rest of I6.</summary>
-        private void Reclaim(Sighting sighting)
+        private void Reclaim(Sighting sighting, bool needsRepair)
         {
             SimulatedFile copy = state.File.Copy();
-            CheckReport report = _subject.Check(copy, _subject.IsDamaged ? RepairMode.All : RepairMode.Leaks);
+            CheckReport report = _subject.Check(copy, needsRepair ? RepairMode.All : RepairMode.Leaks);
             if (report.Leaks > 0 || !report.IsSound)
             {
                 Report("I6", $"after leaks were reclaimed: {Text(report)}");

@@ -78,6 +78,11 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
             IsData = bytes => SectorValue.IsGuests(bytes.Span),
         });
         List<CrashState> candidates = [.. loss.States([.. seen]).Take(Math.Max(share, MostCandidates))];
+        if (candidates.Count == 0)
+        {
+            return [];
+        }
+
         if (loss.IsExhaustive && candidates.Count <= share)
         {
             counts.ExhaustivePoints++;

@@ -16,7 +16,7 @@ public sealed class QedCrashTests(ITestOutputHelper output)
     [Trait("Long", "crash")]
     public void EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain()
     {
-        using var search = new ProofSearch("crash", "src/Abstractions", "src/Backends.Qed");
+        using var search = new ProofSearch("crash-images", "src/Abstractions", "src/Backends.Qed");
         string? only = Environment.GetEnvironmentVariable("QEDVD_CRASH_CASE");
         CrashExploration sum = new();
         HashSet<string> met = [];
