@@ -71,8 +71,16 @@ public sealed record CrashSubject
         }
     }
 
+    /// <summary>A format that cannot check an image is taken at its word; one that cannot repair is not asked to.</summary>
     internal CheckReport Check(SimulatedFile file, RepairMode repair = RepairMode.None, bool isRecorded = false)
     {
+        ImageCapabilities capabilities = Backend.Info.Capabilities;
+        if ((capabilities & ImageCapabilities.Check) == 0)
+        {
+            return new CheckReport();
+        }
+
+        repair = (capabilities & ImageCapabilities.Repair) == 0 ? RepairMode.None : repair;
         using SimulatedStorage handle = file.Open(readOnly: repair == RepairMode.None);
         IImageStorage storage = isRecorded && Between is not null ? Between(handle) : handle;
         Task<CheckReport> check = Backend.CheckAsync(storage, new CheckOptions { Repair = repair, MaxReportedFindings = 8 }).AsTask();
