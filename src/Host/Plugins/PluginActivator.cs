@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 
 namespace QedVd.Host;
@@ -6,6 +7,8 @@ namespace QedVd.Host;
 /// <summary>Takes one plugin from a path to validated backends, or to a reason. Touches no state of the catalogue, holds no lock.</summary>
 internal sealed class PluginActivator(BackendCatalogOptions options)
 {
+    private const int MaxAttempts = 10;
+
     public PluginEntry Load(string name, string path)
     {
         PluginMetadata? metadata = null;
@@ -66,15 +69,9 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
 
     private PluginEntry Activate(string name, string path, PluginMetadata metadata)
     {
-        IPluginContext context = Guard("did not load", () => options.Loader.Load(new PluginLoadRequest(name, path, options.AreUnloadable, PluginGate.SharedAssemblies)));
+        IPluginContext context = LoadThisBuild(name, path, metadata);
         try
         {
-            if (context.MainAssembly.ManifestModule.ModuleVersionId != metadata.ModuleVersionId)
-            {
-                // The runtime knows files by their path, and gives out the one that it has for as long as anything refers to it.
-                throw new PluginRefusedException("the runtime still holds another file that was loaded from this path before. Wait until that is unloaded, or restart the program.");
-            }
-
             foreach (AssemblyName reference in PluginGate.UncertainReferences(metadata, path))
             {
                 Guard("did not load", () => context.LoadReference(reference));
@@ -89,6 +86,41 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
             TryDispose(context);
             throw;
         }
+    }
+
+    /// <summary>The runtime knows files by their path: it gives out the one that was there before for as long as it has not let go of that.</summary>
+    private IPluginContext LoadThisBuild(string name, string path, PluginMetadata metadata)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            if (TryLoad(name, path, metadata.ModuleVersionId) is { } context)
+            {
+                return context;
+            }
+
+            if (attempt == MaxAttempts || !options.AreUnloadable)
+            {
+                throw new PluginRefusedException("the runtime still holds another file that was loaded from this path before. Wait until that is unloaded, or restart the program.");
+            }
+
+            // It lets go of the file a little later than of what was in it.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+
+    // Not inlined: the context must not linger on the stack while its end is waited for.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private IPluginContext? TryLoad(string name, string path, Guid build)
+    {
+        IPluginContext context = Guard("did not load", () => options.Loader.Load(new PluginLoadRequest(name, path, options.AreUnloadable, PluginGate.SharedAssemblies)));
+        if (context.MainAssembly.ManifestModule.ModuleVersionId == build)
+        {
+            return context;
+        }
+
+        TryDispose(context);
+        return null;
     }
 
     private static RegisteredBackend Create(string name, DeclaredBackend declared, Assembly assembly)
