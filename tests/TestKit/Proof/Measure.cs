@@ -28,4 +28,7 @@ public sealed record Measure(string Name, string Wrong)
 
     /// <summary>Orders in which concurrent requests were let go on.</summary>
     public static Measure Schedules { get; } = new("schedules", "violations");
+
+    /// <summary>Small changes of the code, one at a time, that the unit tests ought to notice.</summary>
+    public static Measure Mutants { get; } = new("mutants", "survived");
 }
