@@ -6,6 +6,7 @@ namespace QedVd.Hostile.Tests.Mutation;
 /// <content>What changes the image: each on a copy of its own.</content>
 internal sealed partial class ImageExamination
 {
+    private const int ZeroEach = 4;
     private const long LargestToDoubleBytes = 1L << 45;
     private const int LongestParentBytes = 1 << 20;
     private const int DryRunEach = 4;
@@ -45,7 +46,8 @@ internal sealed partial class ImageExamination
         RequireSame(reading, DiskReading.Of(image, _places, _buffer), MayDiffer, "opened for writing");
 
         long target = Target(before, number);
-        bool isWritten = target >= 0 && TryWrite(image, target);
+        bool isZeroed = number % ZeroEach == 1;
+        bool isWritten = target >= 0 && TryWrite(image, target, isZeroed);
         if (isWritten)
         {
             Written++;
@@ -77,7 +79,10 @@ internal sealed partial class ImageExamination
         {
             Span<byte> read = _buffer.AsSpan(0, LengthToWrite(reopened, target));
             ReadResult result = reopened.Read(target * reopened.Limits.BlockBytes, read);
-            Require(result.Kind == ExtentKind.Data && result.Length == read.Length && !read.ContainsAnyExcept((byte)0xA7), () => $"what was written to cluster {target} is not there: {result}");
+            bool isThere = isZeroed
+                ? result.Kind == ExtentKind.Zero || (result.Kind == ExtentKind.Free && reopened.Parent is null)
+                : result.Kind == ExtentKind.Data && result.Length == read.Length && !read.ContainsAnyExcept((byte)0xA7);
+            Require(isThere, () => $"what was written to cluster {target} is not there: {result}");
         }
 
         Settle(again);
@@ -202,14 +207,16 @@ internal sealed partial class ImageExamination
         return -1;
     }
 
-    private bool TryWrite(IDiskImage image, long target)
+    /// <summary>Writes a cluster whole, or makes it zero; false where the image is too damaged there.</summary>
+    private static bool TryWrite(IDiskImage image, long target, bool isZeroed)
     {
         byte[] data = new byte[image.Limits.BlockBytes];
         data.AsSpan().Fill(0xA7);
         try
         {
             // A block at the end of the disk is written whole.
-            WriteResult result = image.Write(target * image.Limits.BlockBytes, data);
+            long offset = target * image.Limits.BlockBytes;
+            WriteResult result = isZeroed ? image.WriteZeroes(offset, data.Length) : image.Write(offset, data);
             Require(!result.IsFree && result.LengthBytes == data.Length, () => $"a write of cluster {target} answers {result}");
             image.Flush();
             return true;
