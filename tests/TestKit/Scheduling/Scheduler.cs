@@ -86,6 +86,9 @@ public sealed class Scheduler
     /// <summary>Steps so far: the time in which requests begin and end.</summary>
     public long Step => _log.Count;
 
+    /// <summary>How often the clock has moved.</summary>
+    public int Ticks { get; private set; }
+
     /// <summary>A number for all steps so far: equal when the schedules are.</summary>
     public ulong Fingerprint => _fingerprint;
 
@@ -367,6 +370,7 @@ public sealed class Scheduler
             throw new ScheduleException($"No end after {Step} steps.\n{Describe()}");
         }
 
+        Ticks++;
         _running = null;
         Time.Advance(Time.UntilNext!.Value);
     }
