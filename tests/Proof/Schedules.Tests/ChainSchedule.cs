@@ -34,6 +34,7 @@ internal sealed class ChainSchedule
     private StorageFault? _fault;
     private string? _failure;
     private bool _hasClosed;
+    private bool _hasLost;
 
     public ChainSchedule(int seed, Strata strata, SchedulePolicy? policy = null)
     {
@@ -196,6 +197,7 @@ internal sealed class ChainSchedule
             catch (ImageException) when (_fault is { Hits: > 0 })
             {
                 _strata.Add("operation failed");
+                _hasLost |= _operation == "close";
             }
             catch (OperationCanceledException) when (isCancelled)
             {
@@ -294,7 +296,7 @@ internal sealed class ChainSchedule
             Assert.True(report.Corruptions == 0, $"{file.Name}: {report.Corruptions} errors at the end: {string.Join("; ", report.Findings.Take(4))}");
         }
 
-        if (_hasClosed)
+        if (_hasClosed && !_hasLost)
         {
             using VirtualDisk disk = _chain.OpenReadOnly(top);
             byte[] bytes = new byte[disk.LengthBytes];
