@@ -154,7 +154,7 @@ internal static class VerbRunner
             // The error below matters more.
         }
 
-        streams.Error.WriteLine(DisplayText.Escape(ErrorText.Tidy(verb is null ? $"qedvd: {message}" : $"qedvd: {verb}: {message}")));
+        streams.Error.WriteLine(DisplayText.Escape(ErrorText.Tidy(verb is null ? $"qedvd: {message}" : $"qedvd: {verb}: {message}").TrimEnd()));
         return code;
     }
 }
