@@ -22,8 +22,8 @@ internal static class ChainCases
 
     private static IEnumerable<HostileCase> Depths =>
     [
-        new("M87 as many levels as allowed", f => SaveChain(f, 200), FineChain),
-        new("a level more than allowed", f => SaveChain(f, 201), TooDeep),
+        new("M87 as many levels as allowed", f => SaveChain(f, 200), FineChain) { Handles = 1024 },
+        new("a level more than allowed", f => SaveChain(f, 201), TooDeep) { Handles = 1024 },
     ];
 
     private static IEnumerable<HostileCase> Parents =>

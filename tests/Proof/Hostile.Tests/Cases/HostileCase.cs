@@ -14,6 +14,9 @@ internal sealed record HostileCase(string Name, Action<CaseFolder> Make, Answers
     /// <summary>How much of the disk <c>read</c> reads.</summary>
     public long ReadBytes { get; init; } = 1 << 20;
 
+    /// <summary>How many handles a process gets for it: deep chains take one for each level.</summary>
+    public int Handles { get; init; } = Verbs.LimitedProcess.UsualHandles;
+
     /// <summary>Whether a verb that fails may have changed the image by then: it writes cluster by cluster, and meets the damage on the way.</summary>
     public bool MayChangeBeforeFailing(Verbs.VerbLine line) => line.Need is Verbs.Need.Rewrite or Verbs.Need.Parent or Verbs.Need.Write && line.Name != "trim";
 
