@@ -40,6 +40,13 @@ public sealed partial class VirtualDisk
         }
     }
 
+    /// <summary>The same with an overlay that is there already, on whatever storage; the caller's again when this fails.</summary>
+    internal async ValueTask TakeOverlayAsync(Level overlay, CancellationToken cancellationToken)
+    {
+        using MaintenanceTurn turn = await EnterMaintenanceAsync(cancellationToken).ConfigureAwait(false);
+        await PutOnTopAsync(overlay, turn.Token).ConfigureAwait(false);
+    }
+
     private async ValueTask<Level> CreateOverlayAsync(DiskHost host, string path, SnapshotOptions options, CancellationToken cancellationToken)
     {
         Generation generation = _generation;

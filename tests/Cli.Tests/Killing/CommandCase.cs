@@ -14,7 +14,7 @@ internal sealed record CommandCase
     /// <summary>Puts what else it needs beside the chain.</summary>
     public Func<ChainBench, TestChain, Task>? Prepare { get; init; }
 
-    /// <summary>The verb and what follows, for a chain; file names are relative to its folder.</summary>
+    /// <summary>The verb and what follows, for a chain; a name that begins with @ is that of a file of its folder.</summary>
     public required Func<TestChain, string[]> Arguments { get; init; }
 
     /// <summary>What the chain is afterwards.</summary>
@@ -36,6 +36,9 @@ internal sealed record CommandCase
     /// False where a command that has come to its end would do something else when it is run again, or refuse: what a commit left out is another child of its target.
     /// </summary>
     public bool IsRepeatable { get; init; } = true;
+
+    /// <summary>Its exit code may tell more than success and failure, and then it prints no error: what a check finds is no failure of the check.</summary>
+    public bool HasFindings { get; init; }
 
     public override string ToString() => Name;
 }

@@ -7,6 +7,35 @@ namespace QedVd.Cli.Tests.Killing;
 /// <content>What must be left.</content>
 internal sealed partial class DisturbedCommand
 {
+    /// <summary>What an undisturbed run leaves.</summary>
+    private async Task LearnAsync(Work work, ToolRun run)
+    {
+        run.ShouldExitWith(0);
+        @case.Apply(work.Chain);
+        if (@case.Discards)
+        {
+            await AdoptAsync(work.Chain);
+        }
+
+        await work.Chain.ShouldHoldAsync($"{name}: undisturbed");
+        _filesAfter = work.Files;
+    }
+
+    /// <summary>A failure is told in one line, behind a warning perhaps; returns whether there was one.</summary>
+    private bool Told(ToolRun run, string what)
+    {
+        if (run.ExitCode == 0)
+        {
+            return false;
+        }
+
+        int lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+        bool isFinding = @case.HasFindings && run.ExitCode is 1 or 2 or 3; // 1: what could not be looked at.
+        Assert.True(isFinding || run.ExitCode == 1, $"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}");
+        Assert.True(isFinding ? lines <= 1 : lines is 1 or 2 && !run.Error.Contains("unexpected", StringComparison.Ordinal), $"{what}: should say one line, and said\n{run.Error}");
+        return true;
+    }
+
     /// <summary>Looks at what was left, and runs the command again, undisturbed.</summary>
     private async Task CompleteAsync(Work work, bool struck, string what)
     {
@@ -14,7 +43,7 @@ internal sealed partial class DisturbedCommand
         bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(work));
         if (!wasDone)
         {
-            ToolRun again = await RunAsync(work, [], traced: false);
+            ToolRun again = await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, InProcess.HostOptions);
             Assert.True(again.ExitCode == 0, $"{what}: run again it ended with {again.ExitCode}\n{again.Output}\n{again.Error}");
         }
 

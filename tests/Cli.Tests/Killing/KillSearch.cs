@@ -92,7 +92,8 @@ internal sealed class KillSearch : IDisposable
 
     public void Dispose() => _search.Dispose();
 
-    private static async Task<(Work Work, string Description)> MakeAsync(ChainBench bench, CommandCase @case, Random random, bool isLarge)
+    /// <summary>What a command works on.</summary>
+    public static async Task<(Work Work, string Description)> MakeAsync(ChainBench bench, CommandCase @case, Random random, bool isLarge)
     {
         string folder = bench.NewFolder("pristine");
         TestChain chain;

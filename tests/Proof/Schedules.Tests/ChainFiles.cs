@@ -46,12 +46,14 @@ internal sealed class ChainFiles
     public IReadOnlyList<SimulatedFile> Files => _files;
 
     /// <summary>Opens the chain whose top has this name, as its images name their parents.</summary>
-    public VirtualDisk OpenReadOnly(string top)
+    /// <param name="top">The name.</param>
+    /// <param name="topFile">Is opened instead of the file of that name; null: that one.</param>
+    public VirtualDisk OpenReadOnly(string top, SimulatedFile? topFile = null)
     {
         List<Level> levels = [];
         for (string? name = top; name is not null;)
         {
-            SimulatedFile file = _files.Single(each => each.Name == name);
+            SimulatedFile file = levels.Count == 0 && topFile is not null ? topFile : _files.Single(each => each.Name == name);
             IDiskImage image = s_backend.Open(file.Open(readOnly: true), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
             levels.Add(new Level { Image = image, Path = name, FormatId = QedBackend.Id });
             name = image.Parent is { } parent ? Folder + System.Text.Encoding.UTF8.GetString(parent.NameBytes) : null;
@@ -76,6 +78,21 @@ internal sealed class ChainFiles
         return Compose(levels, new DiskOpenOptions { Mode = mode });
     }
 
+    /// <summary>A new, empty image over the chain, opened under a scheduler.</summary>
+    public async ValueTask<Level> MakeOverlayAsync(Scheduler scheduler, TablePool pool, ConsistencyMode mode, long sizeBytes)
+    {
+        var file = new SimulatedFile($"{Folder}overlay");
+        using (SimulatedStorage storage = file.Open())
+        {
+            Create(storage, sizeBytes, System.IO.Path.GetFileName(_files[0].Name));
+        }
+
+        _files.Insert(0, file);
+        ScheduledStorage opened = scheduler.Open(file);
+        IDiskImage image = await s_backend.OpenAsync(opened, new ImageOpenOptions { Tables = pool, Time = scheduler.Time, Mode = mode, Flags = ImageOpenFlags.Discard }).ConfigureAwait(false);
+        return new Level { Image = image, Path = file.Name, FormatId = QedBackend.Id, Storage = opened };
+    }
+
     /// <summary>What a check of a file finds.</summary>
     public static CheckReport Check(SimulatedFile file)
     {
@@ -90,17 +107,19 @@ internal sealed class ChainFiles
         return new VirtualDisk(generation, options, host: null, number: 0, NullLogger.Instance);
     }
 
+    private static void Create(SimulatedStorage storage, long sizeBytes, string? parent) => s_backend.Create(storage, new ImageCreateOptions
+    {
+        VirtualSizeBytes = sizeBytes,
+        Parent = parent is null ? null : new ParentReference(parent),
+        FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Cluster}", ["table_size"] = "1", ["qemu_compat"] = "off" },
+    });
+
     private Dictionary<long, int> Make(Random random, SectorHistory history, int level, bool hasParent, long sizeBytes)
     {
         var file = new SimulatedFile($"{Folder}level{level}");
         using (SimulatedStorage storage = file.Open())
         {
-            s_backend.Create(storage, new ImageCreateOptions
-            {
-                VirtualSizeBytes = sizeBytes,
-                Parent = hasParent ? new ParentReference($"level{level + 1}") : null,
-                FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Cluster}", ["table_size"] = "1", ["qemu_compat"] = "off" },
-            });
+            Create(storage, sizeBytes, hasParent ? $"level{level + 1}" : null);
         }
 
         Dictionary<long, int> held = [];

@@ -10,7 +10,7 @@ internal sealed class ChainSchedule
 
     private static readonly string[] s_operations =
     [
-        "commit", "commit past a level", "flatten", "merge up", "merge down", "merge beneath", "compact", "grow", "shrink", "read-only and back", "close", "nothing",
+        "commit", "commit past a level", "flatten", "merge up", "merge down", "merge beneath", "compact", "grow", "shrink", "read-only and back", "snapshot", "close", "nothing",
     ];
 
     private static readonly RequestKind[][] s_mixes =
@@ -34,6 +34,7 @@ internal sealed class ChainSchedule
     private StorageFault? _fault;
     private string? _failure;
     private bool _hasClosed;
+    private bool _hasLost;
 
     public ChainSchedule(int seed, Strata strata, SchedulePolicy? policy = null)
     {
@@ -65,7 +66,7 @@ internal sealed class ChainSchedule
         .. s_operations.Where(operation => operation is not "nothing").Select(operation => $"{operation} done"),
         .. Enum.GetNames<SchedulePolicy>().Select(policy => $"policy {policy}"),
         .. Enum.GetNames<RequestKind>().Select(kind => $"request {kind}"),
-        "levels 1", "levels 2", "levels 3", "mode Ordered", "mode Lazy", "mode WriteThrough", "cancelled", "operation cancelled", "fault struck",
+        "levels 1", "levels 2", "levels 3", "mode Ordered", "mode Lazy", "mode WriteThrough", "cancelled", "operation cancelled", "crash", "fault struck",
     ];
 
     public Scheduler Scheduler { get; }
@@ -78,9 +79,47 @@ internal sealed class ChainSchedule
         VirtualDisk? disk = null;
         Scheduler.Spawn("opener", async () => disk = await _chain.OpenAsync(Scheduler, _pool, _mode).ConfigureAwait(false));
         Scheduler.Run();
+
+        // Where nothing but the top is written, a power loss concerns that file alone.
+        long? crash = _mode != ConsistencyMode.Lazy && _operation is "nothing" or "compact" && _random.Next(3) == 0 ? Scheduler.Step + _random.Next(10, 120) : null;
+        SimulatedFile file = _chain.Files[0];
+        bool hasMark = false;
+        Scheduler.BeforeStep = step =>
+        {
+            if (step == crash)
+            {
+                file.Mark(step);
+                hasMark = true;
+            }
+        };
         Work(disk!);
         string top = disk!.Path;
         Verify(top);
+        if (hasMark)
+        {
+            VerifyCrash(file, crash!.Value);
+        }
+    }
+
+    private void VerifyCrash(SimulatedFile file, long step)
+    {
+        _strata.Add("crash");
+        int position = file.Trace.First(operation => operation.Kind == StorageOperationKind.Mark && Equals(operation.Note, step)).Index;
+        CrashState[] states = [.. CrashStates.OfPowerLoss(file, position, new PowerLossOptions { ExhaustiveUnits = 3, Samples = 8, Seed = step }).Take(40)];
+        for (int i = 0; i < 4; i++)
+        {
+            CrashState state = states[_random.Next(states.Length)];
+            CheckReport report = ChainFiles.Check(state.File);
+            Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash at step {step} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
+            using VirtualDisk disk = _chain.OpenReadOnly(file.Name, state.File);
+            byte[] bytes = new byte[disk.LengthBytes];
+            disk.Read(0, bytes);
+            for (int at = 0; at < bytes.Length; at += SectorHistory.SectorBytes)
+            {
+                string? loss = _history.FindLoss(at / SectorHistory.SectorBytes, bytes.AsSpan(at, SectorHistory.SectorBytes), step);
+                Assert.True(loss is null, $"{loss}\n{state.Description}");
+            }
+        }
     }
 
     private static string Possible(string operation, int levels) => operation switch
@@ -158,6 +197,7 @@ internal sealed class ChainSchedule
             catch (ImageException) when (_fault is { Hits: > 0 })
             {
                 _strata.Add("operation failed");
+                _hasLost |= _operation == "close";
             }
             catch (OperationCanceledException) when (isCancelled)
             {
@@ -220,9 +260,26 @@ internal sealed class ChainSchedule
                 await Scheduler.PauseAsync(3).ConfigureAwait(false);
                 await disk.SetReadOnlyAsync(false, cancellationToken).ConfigureAwait(false);
                 break;
+            case "snapshot":
+                await SnapshotAsync(disk, cancellationToken).ConfigureAwait(false);
+                break;
             default:
                 await disk.CloseAsync().ConfigureAwait(false);
                 break;
+        }
+    }
+
+    private async ValueTask SnapshotAsync(VirtualDisk disk, CancellationToken cancellationToken)
+    {
+        Level overlay = await _chain.MakeOverlayAsync(Scheduler, _pool, _mode, _chain.SizeBytes).ConfigureAwait(false);
+        try
+        {
+            await disk.TakeOverlayAsync(overlay, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await overlay.Image.CloseAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -239,7 +296,7 @@ internal sealed class ChainSchedule
             Assert.True(report.Corruptions == 0, $"{file.Name}: {report.Corruptions} errors at the end: {string.Join("; ", report.Findings.Take(4))}");
         }
 
-        if (_hasClosed)
+        if (_hasClosed && !_hasLost)
         {
             using VirtualDisk disk = _chain.OpenReadOnly(top);
             byte[] bytes = new byte[disk.LengthBytes];

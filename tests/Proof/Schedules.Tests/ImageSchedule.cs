@@ -27,7 +27,7 @@ internal sealed class ImageSchedule
         "mode Ordered", "mode Lazy", "mode WriteThrough",
         "good facts", "no holes", "no zeros",
         "cache of 1", "cache of 2", "cache of 4", "cache of 64",
-        "filled 0", "filled 3", "cancelled", "crash", "close failed", "fault struck",
+        "filled 0", "filled 3", "cancelled", "crash", "clock moved", "close failed", "fault struck",
         "fault Read", "fault Write", "fault Barrier", "fault SetLength", "fault Allocate",
         "no maintenance", "compact done", "grow done", "relocate done", "shrink done", "check done", "traverse done",
     ];
@@ -105,6 +105,11 @@ internal sealed class ImageSchedule
         _scheduler.Run();
         image!.SetBeneath(Beneath.Nothing);
         Work(image);
+        if (_scheduler.Ticks > 0)
+        {
+            _strata.Add("clock moved");
+        }
+
         Verify(crashes);
     }
 
@@ -244,8 +249,9 @@ internal sealed class ImageSchedule
     private async ValueTask CheckAsync()
     {
         using ScheduledStorage storage = _scheduler.Open(_file, readOnly: true);
-        CheckReport report = await s_backend.CheckAsync(storage, new CheckOptions()).ConfigureAwait(false);
-        Assert.True(_mode == ConsistencyMode.Lazy || report.CheckErrors >= 0);
+
+        // What it finds while the tables change is nothing to go by; that it comes to its end is.
+        await s_backend.CheckAsync(storage, new CheckOptions()).ConfigureAwait(false);
     }
 
     private void Maintain(string name, Func<ValueTask> work, Func<bool>? condition = null)

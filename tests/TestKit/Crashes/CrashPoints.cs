@@ -4,8 +4,6 @@ namespace QedVd.TestKit;
 internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashExplorerOptions options, CrashExploration counts, int mostStates, bool onlyKills)
 {
     private const int MostKillsInOneWrite = 4;
-    private const int MostCandidates = 4096;
-
     private readonly Random _random = new(options.Seed ^ mostStates);
 
     /// <summary>
@@ -70,6 +68,7 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
 
     private List<CrashState> At(SparseBytes durable, StorageOperation[] trace, int applied, int position, int share, HashSet<UInt128> seen)
     {
+        // All that there are, or a sample of them, from which some are drawn: never the first so many of all.
         PowerLoss loss = new(file, durable, position, trace.AsSpan(applied, position - applied), new PowerLossOptions
         {
             ExhaustiveUnits = options.ExhaustiveUnits,
@@ -77,7 +76,7 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
             Seed = options.Seed,
             IsData = bytes => SectorValue.IsGuests(bytes.Span),
         });
-        List<CrashState> candidates = [.. loss.States([.. seen]).Take(Math.Max(share, MostCandidates))];
+        List<CrashState> candidates = [.. loss.States([.. seen])];
         if (candidates.Count == 0)
         {
             return [];

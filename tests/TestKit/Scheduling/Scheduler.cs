@@ -86,6 +86,9 @@ public sealed class Scheduler
     /// <summary>Steps so far: the time in which requests begin and end.</summary>
     public long Step => _log.Count;
 
+    /// <summary>How often the clock has moved.</summary>
+    public int Ticks { get; private set; }
+
     /// <summary>A number for all steps so far: equal when the schedules are.</summary>
     public ulong Fingerprint => _fingerprint;
 
@@ -96,7 +99,8 @@ public sealed class Scheduler
     public Action<long>? BeforeStep { get; set; }
 
     /// <summary>
-    /// For a test that needs one order: operations (who asked, what, at which offset) that take effect only when nothing else can go on. Null: none.
+    /// For a test that needs one order: what goes on only when nothing else can. Asked with the actor's name, what it would be, and at which offset: an
+    /// operation's effect ("read"), its answer ("read answered", a step of its own then), or a continuation (the method's name). Null: nothing.
     /// </summary>
     public Func<string, string, long, bool>? HoldsBack { get; set; }
 
@@ -245,8 +249,7 @@ public sealed class Scheduler
     public string Describe(int step)
     {
         (ScheduledActor? actor, object label, long offset, long length) = _log[step];
-        string name = label as string ?? NameOf((Type)label);
-        return FormattableString.Invariant($"{actor?.Name ?? "-",-12} {name}{(offset != 0 || length != 0 ? FormattableString.Invariant($" {offset}+{length}") : "")}");
+        return FormattableString.Invariant($"{actor?.Name ?? "-",-12} {NameOf(label)}{(offset != 0 || length != 0 ? FormattableString.Invariant($" {offset}+{length}") : "")}");
     }
 
     /// <summary>An operation that takes effect when the schedule says so.</summary>
@@ -258,17 +261,29 @@ public sealed class Scheduler
         }
 
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Add(s_actor.Value, label, offset, lengthBytes, () =>
+        ScheduledActor? actor = s_actor.Value;
+        Add(actor, label, offset, lengthBytes, () =>
         {
+            Action answer;
             try
             {
-                done.SetResult(effect());
+                T result = effect();
+                answer = () => done.SetResult(result);
             }
 #pragma warning disable CA1031 // It is the operation's result.
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                done.SetException(exception);
+                answer = () => done.SetException(exception);
+            }
+
+            if (HoldsBack is null)
+            {
+                answer();
+            }
+            else
+            {
+                Add(actor, $"{label} answered", offset, lengthBytes, answer);
             }
         });
         return done.Task;
@@ -367,6 +382,7 @@ public sealed class Scheduler
             throw new ScheduleException($"No end after {Step} steps.\n{Describe()}");
         }
 
+        Ticks++;
         _running = null;
         Time.Advance(Time.UntilNext!.Value);
     }
@@ -375,7 +391,7 @@ public sealed class Scheduler
     {
         if (HoldsBack is { } holds)
         {
-            int[] free = [.. Enumerable.Range(0, _things.Count).Where(i => !(_things[i] is { Label: string label, Actor: { } asker } thing && holds(asker.Name, label, thing.Offset)))];
+            int[] free = [.. Enumerable.Range(0, _things.Count).Where(i => _things[i].Actor is not { } waiting || !holds(waiting.Name, NameOf(_things[i].Label), _things[i].Offset))];
             return free.Length > 0 ? free[_random.Next(free.Length)] : _random.Next(_things.Count);
         }
 
@@ -427,8 +443,13 @@ public sealed class Scheduler
 
     private void Mix(ulong value) => _fingerprint = unchecked((_fingerprint ^ value) * 0x100000001B3);
 
-    private static string NameOf(Type type)
+    private static string NameOf(object label)
     {
+        if (label is not Type type)
+        {
+            return (string)label;
+        }
+
         Type? machine = type.GenericTypeArguments.LastOrDefault(argument => argument.Name.Contains('<', StringComparison.Ordinal));
         return machine is null ? type.Name : $"{machine.DeclaringType?.Name}.{machine.Name[1..Math.Max(1, machine.Name.IndexOf('>', StringComparison.Ordinal))]}";
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -10,7 +11,7 @@ namespace QedVd.TestKit;
 /// <param name="Names">The relative names that there are, and the file that each leads to.</param>
 /// <param name="Contents">What each file holds that has a name.</param>
 /// <param name="Description">For a failed test.</param>
-public sealed record FolderState(
+public sealed partial record FolderState(
     int Position, FolderCrashKind Kind, IReadOnlyDictionary<string, TracedFile> Names, IReadOnlyDictionary<TracedFile, SparseBytes> Contents, string Description)
 {
     // Most states share most of their contents, which nobody changes.
@@ -39,10 +40,22 @@ public sealed record FolderState(
         }
 
         byte[] buffer = new byte[1 << 16];
+        Dictionary<TracedFile, string> saved = [];
         foreach ((string name, TracedFile file) in Names)
         {
             string path = Path.Combine(folder, name);
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            if (!saved.TryAdd(file, path))
+            {
+                // Two names of one file.
+                if (link(saved[file], path) != 0)
+                {
+                    throw new IOException($"{path}: cannot be linked, error {Marshal.GetLastPInvokeError()}.");
+                }
+
+                continue;
+            }
+
             SparseBytes content = Contents[file];
             using FileStream stream = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
             stream.SetLength(content.LengthBytes);
@@ -61,4 +74,7 @@ public sealed record FolderState(
             }
         }
     }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string oldPath, string newPath);
 }

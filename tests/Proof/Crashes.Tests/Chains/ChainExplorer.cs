@@ -13,6 +13,8 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
     private const int MostSecondRuns = 8;
     private const int ManyStates = 8;
 
+    private int _unfinished;
+
     /// <summary>How many distinct states were looked at, of each kind.</summary>
     public Dictionary<FolderCrashKind, int> States { get; } = [];
 
@@ -77,6 +79,9 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
     {
         List<FolderState> looked = [];
         HashSet<string> seen = [];
+
+        // Of what is left when the command has ended more is asked.
+        HashSet<string> over = [];
         int repeats = 0;
         var crashes = new FolderCrashes(trace);
         foreach (FolderState state in crashes.Draw(random))
@@ -87,7 +92,10 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
             }
 
             Drawn[state.Kind] = Drawn.GetValueOrDefault(state.Kind) + 1;
-            if (!seen.Add(state.ComputeHash(IsTemporary)))
+            string hash = state.ComputeHash(ChainStateCheck.IsTemporary);
+            bool isOver = state.Position == trace.Events.Count && over.Add(hash);
+            bool isDistinct = seen.Add(hash);
+            if (!isDistinct && !isOver)
             {
                 repeats++;
                 continue;
@@ -95,14 +103,14 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
 
             repeats = 0;
             looked.Add(state);
-            States[state.Kind] = States.GetValueOrDefault(state.Kind) + 1;
-            await LookAtAsync(state, check, names, seen.Count, after).ConfigureAwait(false);
+            States[state.Kind] = States.GetValueOrDefault(state.Kind) + (isDistinct ? 1 : 0);
+            await LookAtAsync(state, check, names, seen.Count, isOver, after).ConfigureAwait(false);
         }
 
         return looked;
     }
 
-    private async Task LookAtAsync(FolderState state, ChainStateCheck check, JournalNames names, int number, string after)
+    private async Task LookAtAsync(FolderState state, ChainStateCheck check, JournalNames names, int number, bool isOver, string after)
     {
         string step = "after the crash";
         try
@@ -114,7 +122,12 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
                 await check.QemuShouldAgreeAsync().ConfigureAwait(false);
             }
 
-            if (number % RerunEvery == 1)
+            if (isOver)
+            {
+                step = "after the command had ended well";
+                await check.ShouldBeDoneAsync().ConfigureAwait(false);
+            }
+            else if (_unfinished++ % RerunEvery == 0)
             {
                 step = "doing it again";
                 await check.ShouldCompleteAsync().ConfigureAwait(false);
@@ -132,8 +145,6 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
         state.SaveTo(check.Folder);
         names.Translate(state, check.Folder);
     }
-
-    private static bool IsTemporary(string path) => path.EndsWith(".qedvd-new", StringComparison.Ordinal);
 
     private async Task<TestChain> MakeAsync(ChainCommand command, Random random)
     {

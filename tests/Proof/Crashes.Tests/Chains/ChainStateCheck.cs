@@ -78,6 +78,22 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
         Assert.True(files.SequenceEqual(filesAfter), $"{what}: the folder holds {string.Join(", ", files)} instead of {string.Join(", ", filesAfter)}");
     }
 
+    /// <summary>The command had said that it was done: nothing of that is lost, but for a second name that the next command of that folder removes.</summary>
+    public async Task ShouldBeDoneAsync()
+    {
+        await ReclaimAsync(_after).ConfigureAwait(false);
+        await _after.ShouldHoldAsync("done").ConfigureAwait(false);
+        if (_made is not null)
+        {
+            await _made.ShouldHoldAsync("done: what it makes").ConfigureAwait(false);
+        }
+
+        string[] files = [.. FilesOf(Folder).Where(file => !IsTemporary(file))];
+        Assert.True(files.SequenceEqual(filesAfter), $"done: the folder holds {string.Join(", ", files)} instead of {string.Join(", ", filesAfter)}");
+    }
+
+    public static bool IsTemporary(string path) => path.EndsWith(".qedvd-new", StringComparison.Ordinal);
+
     public static string[] FilesOf(string folder) => [.. Directory.GetFiles(folder, "*", s_all).Select(path => Path.GetRelativePath(folder, path)).Order(StringComparer.Ordinal)];
 
     /// <summary>The disk under its old name, or where that is gone the one that the command leaves, reads as before, or as it must afterwards.</summary>

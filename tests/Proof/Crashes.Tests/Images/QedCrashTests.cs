@@ -51,12 +51,12 @@ public sealed class QedCrashTests(ITestOutputHelper output)
 
     private static CrashExplorerOptions Options(ProofSearch search, QedCase one, bool isAlone)
     {
-        bool isThorough = isAlone || (search.IsLong ? one.Number % 10 == 0 : one.Number % 50 == 0);
+        bool isThorough = isAlone || (search.IsLong ? one.Number % 40 == 0 : one.Number % 50 == 0);
         return new CrashExplorerOptions
         {
             Seed = one.Seed,
-            MostStates = isAlone ? 4000 : isThorough ? 300 : 32,
-            ExhaustiveUnits = isThorough ? 16 : 6,
+            MostStates = isAlone || (isThorough && search.IsLong) ? 4000 : isThorough ? 300 : 32,
+            ExhaustiveUnits = isThorough ? (search.IsLong ? 16 : 12) : 6,
             Samples = isThorough ? 4000 : 40,
             PeerOneIn = 1200,
             Peer = QemuLook.CanOpen(one.Layout) ? QemuLook.Take : null,

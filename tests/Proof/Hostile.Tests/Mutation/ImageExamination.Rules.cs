@@ -11,12 +11,13 @@ internal sealed partial class ImageExamination
     private const long BytesAllowedToOpen = 2 << 20;
 
     private const int CheapTableBytes = 64 << 10;
+    private const long LargestTableBytes = 16 << 20;
 
     /// <summary>
     /// For everything together: what the copies of the file take in the simulation, the buffers of a dozen walks through tables, the texts of a thousand
-    /// findings each, and something for each cluster that is asked for.
+    /// findings each, something for each cluster that is asked for, and tables that are moved on a storage without holes, where the simulation keeps all of them.
     /// </summary>
-    private long BytesAllowed => (64L << 20) + (16 * _recipe.WrittenBytes) + (8192L * _places.Length);
+    private long BytesAllowed => (64L << 20) + (16 * _recipe.WrittenBytes) + (8192L * _places.Length) + (16 * Math.Min(TableBytesOf(_file), LargestTableBytes));
 
     /// <summary>What the storage may be asked for one image, all in all.</summary>
     private const long OperationsAllowed = 200_000;
@@ -45,10 +46,12 @@ internal sealed partial class ImageExamination
         });
 
     /// <summary>Whether the plain reader's check, which looks at every entry, takes no time.</summary>
-    private static bool IsCheap(SimulatedFile file)
+    private static bool IsCheap(SimulatedFile file) => TableBytesOf(file) <= CheapTableBytes && file.LengthBytes < 1L << 32;
+
+    private static long TableBytesOf(SimulatedFile file)
     {
         byte[] header = file.ReadBytes(0, 12);
-        return (long)BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(4)) * BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(8)) <= CheapTableBytes && file.LengthBytes < 1L << 32;
+        return (long)BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(4)) * BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(8));
     }
 
     /// <summary>The clusters of the file that entries of L1 claim for tables.</summary>

@@ -1,0 +1,78 @@
+using System.Globalization;
+using QedVd.ChainKit;
+using QedVd.Cli.Tests.Killing;
+using QedVd.TestKit;
+
+namespace QedVd.Cli.Tests.Faults;
+
+/// <summary>
+/// Every command that changes files, as a process that may make no file longer than so much (EFBIG), and on a volume that is full for real (ENOSPC): it says
+/// so in one line, what the guest reads stays, and with room it completes.
+/// </summary>
+public sealed class FullVolumeTests
+{
+    private const string Name = "faults";
+    private const int Kibi = 1024;
+    private const int PageBytes = 4096;
+
+    [Fact]
+    [Trait("Long", Name)]
+    public async Task Commands_WithoutRoom_SaySo_KeepWhatTheGuestReads_AndCompleteWithRoom()
+    {
+        string shell = Peers.Require("sh");
+        Peers.Require("unshare");
+        if ((await ToolRun.RunAsync(Peers.Require("unshare"), ["-rm", shell, "-c", "mount -t tmpfs -o size=4k tmpfs /mnt"])).ExitCode != 0)
+        {
+            Assert.Skip("This system lets nobody mount a volume in a namespace of its own (unshare -rm).");
+        }
+
+        using var search = new ProofSearch(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli");
+        TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
+        long refused = 0;
+        long taken = 0;
+        for (long number = search.Next(); search.GoesOn(taken++, CommandCases.All.Count); number = search.Next())
+        {
+            CommandCase @case = CommandCases.All[(int)(number % CommandCases.All.Count)];
+            var random = new Random(search.SeedOf(number));
+            using var bench = new ChainBench(ChainBench.InMemory);
+            (Work pristine, string description) = await KillSearch.MakeAsync(bench, @case, random, isLarge: false);
+            var command = new DisturbedCommand(bench, @case, pristine, $"{@case.Name}, seed {search.Seed}, case {number}, {description}");
+            (int mostBytes, int roomBytes) = await command.MeasureRoomAsync();
+            foreach ((bool isVolume, int bytes) in Draw(random, mostBytes, roomBytes, search.IsLong))
+            {
+                bool hasFailed;
+                try
+                {
+                    hasFailed = isVolume ? await command.RunOnVolumeAsync(bytes) : await command.RunWithLimitAsync(bytes);
+                }
+                catch
+                {
+                    search.Count(Measure.Faults, 1, wrong: 1);
+                    throw;
+                }
+
+                refused += hasFailed ? 1 : 0;
+                search.Count(Measure.Faults, hasFailed ? 1 : 0);
+            }
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{refused} without room"));
+        Assert.True(refused > 4, $"{refused}");
+    }
+
+    /// <summary>Limits in units of what they are given in, below what the undisturbed run needed.</summary>
+    private static IEnumerable<(bool IsVolume, int Bytes)> Draw(Random random, int mostBytes, int roomBytes, bool isLong)
+    {
+        if (isLong)
+        {
+            return
+            [
+                .. Enumerable.Range(0, mostBytes / Kibi).Where(_ => random.Next(8) == 0).Select(i => (false, i * Kibi)),
+                .. Enumerable.Range(0, (roomBytes / PageBytes) + 1).Select(i => (true, i * PageBytes)),
+            ];
+        }
+
+        // Few commands need all that they take.
+        return [random.Next(2) == 0 ? (false, random.Next(mostBytes / 2 / Kibi) * Kibi) : (true, random.Next((roomBytes / 2 / PageBytes) + 1) * PageBytes)];
+    }
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using QedVd.Cli.Tests.Faults;
+using QedVd.TestKit;
+
+namespace QedVd.Cli.Tests.Killing;
+
+/// <content>In this process, with storages that fail.</content>
+internal sealed partial class DisturbedCommand
+{
+    /// <summary>Runs the command undisturbed, looks at what it leaves, and returns how many operations of each kind it made.</summary>
+    public async Task<IReadOnlyDictionary<FaultKind, int>> MeasureStoragesAsync(StorageFaults faults)
+    {
+        Work work = Copy("undisturbed");
+        faults.Arm(default, nth: 0, isSticky: false);
+        await LearnAsync(work, await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, faults.HostOptions));
+        return Enum.GetValues<FaultKind>().ToDictionary(kind => kind, faults.CountOf);
+    }
+
+    /// <summary>
+    /// Lets the n-th operation of a kind fail, or all from it on. The command says in one line that it failed, or has truly done its work; the same holds for
+    /// what a kill at that moment leaves. False when there was no n-th.
+    /// </summary>
+    public async Task<bool> FaultAsync(StorageFaults faults, FaultKind kind, int nth, bool isSticky, bool withCrash)
+    {
+        string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {kind} {nth}{(isSticky ? " and all after it" : "")}");
+        Work work = Copy("disturbed");
+        Work? crashed = null;
+        faults.Arm(kind, nth, isSticky, withCrash ? () => crashed = work.CopyTo(bench, bench.NewFolder("crashed")) : null);
+        ToolRun run = await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, faults.HostOptions);
+        faults.Disarm();
+        bool hasFailed = Told(run, what);
+        Assert.True(!hasFailed || faults.Hits > 0, $"{what}: it did not happen, and the command failed: {run.Error}");
+        Assert.True(hasFailed || faults.Hits == 0 || kind != FaultKind.Barrier || run.Error.Length > 0, $"{what}: nothing is sure to be durable, and it ended well");
+        await CompleteAsync(work, hasFailed, what);
+        // The journal of a merge knows its files by their identity, and does nothing for copies of them: those are killed for real.
+        if (crashed?.Files.Any(file => file.EndsWith(".qedvd-merge", StringComparison.Ordinal)) == false)
+        {
+            await CompleteAsync(crashed, struck: true, $"{what}, then killed");
+        }
+
+        return faults.Hits > 0;
+    }
+}
