@@ -25,6 +25,9 @@ public static class LongRun
         return TimeSpan.FromMinutes(string.IsNullOrEmpty(minutes) ? MinutesUnlessTold : double.Parse(minutes, CultureInfo.InvariantCulture));
     }
 
+    /// <summary>The one case given with <c>--case</c>, to be looked at alone; null: as many as there are.</summary>
+    public static long? Case => Environment.GetEnvironmentVariable("QEDVD_CASE") is { Length: > 0 } number ? long.Parse(number, CultureInfo.InvariantCulture) : null;
+
     /// <summary>Whether a seed was given with <c>--seed</c>.</summary>
     public static bool HasSeed => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("QEDVD_SEED"));
 

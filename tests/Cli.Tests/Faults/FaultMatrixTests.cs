@@ -44,6 +44,11 @@ public sealed class FaultMatrixTests
 
         string[] empty = [.. _made.Where(cell => cell.Value > 0 && _struck.GetValueOrDefault(cell.Key) == 0).Select(cell => $"{cell.Key.Command} with {cell.Key.Kind}")];
         TestContext.Current.TestOutputHelper?.WriteLine($"{_struck.Values.Sum()} faults in {_struck.Count(cell => cell.Value > 0)} of {_made.Count} cells; the others have no such operation");
+        if (search.Only is not null)
+        {
+            return;
+        }
+
         Assert.True(empty.Length == 0, $"Nothing failed in: {string.Join("; ", empty)}");
         if (search.IsLong)
         {

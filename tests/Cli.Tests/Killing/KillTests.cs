@@ -1,11 +1,10 @@
-using System.Globalization;
 using QedVd.TestKit;
 
 namespace QedVd.Cli.Tests.Killing;
 
 /// <summary>
 /// Every command that changes files, as a process that is killed, stopped, or whose calls fail, at calls that change a file: some of them for each command
-/// here, as many as there is time for in a long run. QEDVD_CASE=N looks at that case of the seed only.
+/// here, as many as there is time for in a long run.
 /// </summary>
 public sealed class KillTests
 {
@@ -16,9 +15,9 @@ public sealed class KillTests
         Peers.Require("strace");
         using var search = new KillSearch();
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
-        if (Environment.GetEnvironmentVariable("QEDVD_CASE") is { Length: > 0 } one)
+        if (LongRun.Case is { } one)
         {
-            await search.RunCaseAsync(long.Parse(one, CultureInfo.InvariantCulture));
+            await search.RunCaseAsync(one);
             return;
         }
 

@@ -26,6 +26,7 @@ public sealed class ProofSearch : IDisposable
     private readonly ProofReport? _report;
     private readonly long _first;
     private long _next;
+    private int _taken;
     private bool _isEnded;
 
     /// <param name="name">As in <c>./test --long NAME</c>; where one name asks for several searches, with a '-' and a word of its own behind it.</param>
@@ -37,7 +38,8 @@ public sealed class ProofSearch : IDisposable
         IsLong = LongRun.IsAsked(asked);
         _budget = LongRun.Budget(asked, TimeSpan.Zero);
         Seed = LongRun.Seed();
-        if (IsLong && !LongRun.HasSeed)
+        Only = LongRun.Case;
+        if (IsLong && !LongRun.HasSeed && Only is null)
         {
             Seed = SeedOfLongRuns;
             _report = ProofReport.Open(folders);
@@ -56,17 +58,27 @@ public sealed class ProofSearch : IDisposable
     /// <summary>What the cases are drawn from. Given with <c>--seed</c>; else one and the same in long runs, a new one in others.</summary>
     public long Seed { get; }
 
+    /// <summary>The one case to look at (<c>./test --seed S --case N</c>), or null. A sample of one fills no strata.</summary>
+    public long? Only { get; }
+
     /// <summary>The number of a case that nobody else has got.</summary>
-    public long Next() => Interlocked.Increment(ref _next) - 1;
+    public long Next()
+    {
+        Interlocked.Increment(ref _taken);
+        return Only ?? Interlocked.Increment(ref _next) - 1;
+    }
 
     /// <summary>A seed for a case.</summary>
     public int SeedOf(long number) => unchecked((int)Mix(((ulong)Seed * 0x9E3779B97F4A7C15) ^ (ulong)number));
 
-    /// <summary>Whether to take a further case: until the time is over in a long run, until <paramref name="done"/> has come to <paramref name="atLeast"/> in others.</summary>
-    public bool GoesOn(long done, long atLeast) => IsLong ? _clock.Elapsed < _budget : done < atLeast;
+    /// <summary>
+    /// Whether to take a further case, or to look at the one that was taken: until the time is over in a long run, until <paramref name="done"/> has come to
+    /// <paramref name="atLeast"/> in others.
+    /// </summary>
+    public bool GoesOn(long done, long atLeast) => Only is not null ? Volatile.Read(ref _taken) < 2 : IsLong ? _clock.Elapsed < _budget : done < atLeast;
 
     /// <summary>What a test prints, so that the run can be repeated.</summary>
-    public override string ToString() => FormattableString.Invariant($"seed {Seed}, cases from {_first}");
+    public override string ToString() => FormattableString.Invariant($"seed {Seed}, {(Only is { } one ? $"case {one}" : $"cases from {_first}")}");
 
     /// <summary>Adds to what was counted.</summary>
     public void Count(Measure measure, long count, long wrong = 0)
