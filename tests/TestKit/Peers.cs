@@ -9,7 +9,9 @@ public static class Peers
     /// Returns the full path of a program on PATH. Where it is missing the test is skipped with the reason;
     /// in CI (<see cref="InContinuousIntegration"/>) it fails, because there <c>./test</c> has installed every peer.
     /// </summary>
-    public static string Require(string program)
+    /// <param name="program">Its name.</param>
+    /// <param name="counted">What the test would have counted, and now does not.</param>
+    public static string Require(string program, params ReadOnlySpan<Measure> counted)
     {
         string? path = Find(program);
         if (path is not null)
@@ -21,6 +23,11 @@ public static class Peers
         if (InContinuousIntegration)
         {
             Assert.Fail(reason + " In CI a missing peer is a failure.");
+        }
+
+        foreach (Measure measure in counted)
+        {
+            Figures.Skip(measure);
         }
 
         Assert.Skip(reason);

@@ -18,6 +18,9 @@ public sealed record MutationPart(string Project, string TestProject, string Fil
     /// <summary>The folders, from the root of the repository.</summary>
     public static IReadOnlyList<string> Folders { get; } = ["src/Backends.Qed/Format", "src/Backends.Qed/Tables", "src/Backends.Qed/Allocation", "src/Host/Chains"];
 
+    /// <summary>Where the tests are that are asked, and what asks them.</summary>
+    public static IReadOnlyList<string> Instruments { get; } = ["tests/Backends.Qed.Tests", "tests/Host.Tests", "tests/Conformance", "tests/ChainKit", "tests/Architecture.Tests/Mutation"];
+
     /// <summary>All parts, in an order that only new or larger files change.</summary>
     public static IReadOnlyList<MutationPart> All { get; } = [.. Folders.SelectMany(PartsOf)];
 

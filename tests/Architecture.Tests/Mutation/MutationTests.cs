@@ -26,7 +26,7 @@ public sealed class MutationTests
         }
 
         (await ToolRun.RunAsync("dotnet", ["tool", "restore"], Checkout.Root, s_limit)).ShouldExitWith(0);
-        using var search = new ProofSearch("mutation", [.. MutationPart.Folders]);
+        using var search = new ProofSearch("mutation", [.. MutationPart.Folders, .. MutationPart.Instruments]);
         while (search.GoesOn(done: 0, atLeast: 0))
         {
             long number = search.Next();
@@ -37,6 +37,7 @@ public sealed class MutationTests
 
             (int undetected, int all) = await RunAsync(MutationPart.All[(int)number]);
             search.Count(Measure.Mutants, all, undetected);
+            search.Completed(number);
         }
     }
 

@@ -22,7 +22,7 @@ public sealed class FaultMatrixTests
     [Trait("Long", Name)]
     public async Task Commands_OverStoragesThatFailAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete()
     {
-        using var search = new ProofSearch(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli");
+        using var search = new ProofSearch($"{Name}-commands", "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         long taken = 0;
         bool hasFailed = false;
@@ -32,7 +32,9 @@ public sealed class FaultMatrixTests
             {
                 try
                 {
-                    await RunCaseAsync(search, search.Next());
+                    long number = search.Next();
+                    await RunCaseAsync(search, number);
+                    search.Completed(number);
                 }
                 catch
                 {

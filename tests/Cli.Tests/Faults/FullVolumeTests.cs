@@ -26,7 +26,7 @@ public sealed class FullVolumeTests
             Assert.Skip("This system lets nobody mount a volume in a namespace of its own (unshare -rm).");
         }
 
-        using var search = new ProofSearch(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli");
+        using var search = new ProofSearch($"{Name}-volume", "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         long refused = 0;
         long taken = 0;
@@ -54,6 +54,8 @@ public sealed class FullVolumeTests
                 refused += hasFailed ? 1 : 0;
                 search.Count(Measure.Faults, hasFailed ? 1 : 0);
             }
+
+            search.Completed(number);
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{refused} without room"));

@@ -18,7 +18,7 @@ internal sealed class KillSearch : IDisposable
     // The rarer of them first; what is not among them is rarer still.
     private static readonly string[] s_commonCalls = ["unlink", "ftruncate", "linkat", "fallocate", "fsync", "fdatasync", "pwrite64"];
 
-    private readonly ProofSearch _search = new(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli");
+    private readonly ProofSearch _search = new(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
     private readonly Lock _lock = new();
     private readonly HashSet<(string Command, string Call)> _disturbed = [];
     private readonly HashSet<(string Command, string Call)> _seen = [];
@@ -131,7 +131,9 @@ internal sealed class KillSearch : IDisposable
             try
             {
                 Interlocked.Increment(ref _cases);
-                await RunCaseAsync(_search.Next());
+                long number = _search.Next();
+                await RunCaseAsync(number);
+                _search.Completed(number);
             }
             catch
             {

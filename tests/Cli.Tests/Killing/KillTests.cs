@@ -12,7 +12,7 @@ public sealed class KillTests
     [Trait("Long", KillSearch.Name)]
     public async Task Commands_KilledOrFailingAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete()
     {
-        Peers.Require("strace");
+        Peers.Require("strace", Measure.Kills);
         using var search = new KillSearch();
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         if (LongRun.Case is { } one)

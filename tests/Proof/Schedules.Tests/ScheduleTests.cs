@@ -61,7 +61,7 @@ public sealed class ScheduleTests
     private static void Explore(string name, int atLeast, IEnumerable<string> needed, Func<int, Strata, (Scheduler Scheduler, Action Run)> make) => Scheduler.OnOwnThread(() =>
     {
         var strata = new Strata();
-        using var search = new ProofSearch(name, "src/Abstractions", "src/Backends.Qed", "src/Host");
+        using var search = new ProofSearch(name, "src/Abstractions", "src/Backends.Qed", "src/Host", "tests/Proof/Schedules.Tests");
         Console.WriteLine($"Seed of {name}: {search}");
         long done = 0;
         for (long number = search.Next(); search.GoesOn(done, atLeast); number = search.Next())
@@ -70,6 +70,7 @@ public sealed class ScheduleTests
             {
                 Take(search.SeedOf(number));
                 search.Count(Measure.Schedules, 1);
+                search.Completed(number);
                 done++;
             }
             catch (Exception exception)

@@ -17,10 +17,13 @@ public sealed record Measure(string Name, string Wrong)
     /// <summary>Hostile and broken images with a known right answer.</summary>
     public static Measure HostileImages { get; } = new("hostile images", "wrong");
 
+    /// <summary>Runs of the command line on one of them, as a process under limits.</summary>
+    public static Measure HostileProcesses { get; } = new("hostile processes", "wrong");
+
     /// <summary>Valid images with a few fields changed.</summary>
     public static Measure MutatedImages { get; } = new("mutated images", "wrong");
 
-    /// <summary>Images whose content was read by QEMU as well.</summary>
+    /// <summary>Images whose content was read by QEMU as well; those that it refuses, or does not survive, do not count.</summary>
     public static Measure Differential { get; } = new("images compared with QEMU", "different");
 
     /// <summary>Runs of the command line that were killed.</summary>

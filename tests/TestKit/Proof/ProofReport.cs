@@ -12,12 +12,15 @@ namespace QedVd.TestKit;
 public sealed class ProofReport
 {
     private const string Header = "| search | counted | count | wrong | next case | minutes | commit | code |";
-    private static readonly string s_path = Checkout.PathOf("docs", "proof.md");
 
+    private readonly string _path;
     private readonly string _commit;
     private readonly string _code;
 
-    private ProofReport(string commit, string code) => (_commit, _code) = (commit, code);
+    /// <param name="path">The file that has the table at its end.</param>
+    /// <param name="commit">What the figures are for.</param>
+    /// <param name="code">Another one for other code.</param>
+    public ProofReport(string path, string commit, string code) => (_path, _commit, _code) = (path, commit, code);
 
     /// <summary>The report, for figures about these folders as they are committed; null where they cannot be named so, with the reason on the console.</summary>
     public static ProofReport? Open(params string[] folders)
@@ -31,21 +34,23 @@ public sealed class ProofReport
             return null;
         }
 
-        return new ProofReport(commit, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(trees)))[..10]);
+        return new ProofReport(Checkout.PathOf("docs", "proof.md"), commit, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(trees)))[..10]);
     }
 
-    /// <summary>The number of the first case that no long run of the search has taken, with today's code.</summary>
-    public long NextOf(string search) => Rows(File.ReadAllLines(s_path)).Where(row => row.Search == search && row.Code == _code).Select(row => row.Next).DefaultIfEmpty(0).Max();
+    /// <summary>The number of the first case that no long run of the search has completed, with today's code.</summary>
+    public long NextOf(string search)
+    {
+        using FileStream file = OpenAlone();
+        return Rows(Lines(file)).Where(row => row.Search == search && row.Code == _code).Select(row => row.Next).DefaultIfEmpty(0).Max();
+    }
 
     /// <summary>Adds what a run of the search counted.</summary>
     public void Add(string search, IReadOnlyDictionary<Measure, (long Count, long Wrong)> counts, long next, TimeSpan took)
     {
         ArgumentNullException.ThrowIfNull(counts);
 
-        // Projects run side by side.
         using FileStream file = OpenAlone();
-        using var reader = new StreamReader(file, leaveOpen: true);
-        string[] lines = reader.ReadToEnd().TrimEnd('\n').Split('\n');
+        string[] lines = Lines(file);
         int table = Array.IndexOf(lines, Header);
         List<Row> rows = [.. Rows(lines).Where(row => row.Search != search || row.Code == _code)];
         foreach ((Measure measure, (long count, long wrong)) in counts)
@@ -62,13 +67,20 @@ public sealed class ProofReport
 
     private static IEnumerable<Row> Rows(string[] lines) => lines.SkipWhile(line => line != Header).Skip(2).TakeWhile(line => line.StartsWith('|')).Select(Row.Parse);
 
-    private static FileStream OpenAlone()
+    private static string[] Lines(FileStream file)
+    {
+        using var reader = new StreamReader(file, leaveOpen: true);
+        return reader.ReadToEnd().TrimEnd('\n').Split('\n');
+    }
+
+    // Projects run side by side, and write what others read.
+    private FileStream OpenAlone()
     {
         for (int attempt = 0; ; attempt++)
         {
             try
             {
-                return new FileStream(s_path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                return new FileStream(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             }
             catch (IOException) when (attempt < 100)
             {

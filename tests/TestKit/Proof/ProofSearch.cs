@@ -6,21 +6,27 @@ namespace QedVd.TestKit;
 /// A search through numbered cases, of which case <c>n</c> under one seed is always the same. A normal run draws a seed and looks at a sample; a long run
 /// (<see cref="LongRun"/>) goes on where the last one stopped, for as long as it was given, and adds what it counted to <see cref="ProofReport"/>.
 /// </summary>
-/// <remarks>Thread safe. Dispose it when the search has ended, well or not: what was counted counts.</remarks>
+/// <remarks>
+/// Thread safe. Dispose it when the search has ended, well or not: what was counted counts. The next long run begins with the first case that was handed out
+/// and not <see cref="Completed"/>: one that fails is met again until it is mended.
+/// </remarks>
 /// <example><code>
 /// using var search = new ProofSearch("crash", "src/Abstractions", "src/Backends.Qed");
 /// for (long n = search.Next(); search.GoesOn(states, atLeast: 50_000); n = search.Next())
 /// {
 ///     states += Explore(new Random(search.SeedOf(n)));
 ///     search.Count(Measure.CrashStates, ...);
+///     search.Completed(n);
 /// }
 /// </code></example>
 public sealed class ProofSearch : IDisposable
 {
     private const long SeedOfLongRuns = 1;
+    private const string Instruments = "tests/TestKit";
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Measure, (long Count, long Wrong)> _counts = [];
+    private readonly SortedSet<long> _begun = [];
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly TimeSpan _budget;
     private readonly ProofReport? _report;
@@ -30,7 +36,9 @@ public sealed class ProofSearch : IDisposable
     private bool _isEnded;
 
     /// <param name="name">As in <c>./test --long NAME</c>; where one name asks for several searches, with a '-' and a word of its own behind it.</param>
-    /// <param name="folders">The folders, from the root of the repository, whose content the figures hold for.</param>
+    /// <param name="folders">
+    /// The folders, from the root of the repository, whose content the figures hold for: the code, and the instruments, of which this project needs no mention.
+    /// </param>
     public ProofSearch(string name, params string[] folders)
     {
         Name = name;
@@ -42,7 +50,7 @@ public sealed class ProofSearch : IDisposable
         if (IsLong && !LongRun.HasSeed && Only is null)
         {
             Seed = SeedOfLongRuns;
-            _report = ProofReport.Open(folders);
+            _report = ProofReport.Open([.. folders, Instruments]);
             _next = _report?.NextOf(name) ?? 0;
         }
 
@@ -61,11 +69,41 @@ public sealed class ProofSearch : IDisposable
     /// <summary>The one case to look at (<c>./test --seed S --case N</c>), or null. A sample of one fills no strata.</summary>
     public long? Only { get; }
 
+    /// <summary>Where the next long run goes on: the first case that is not known to be well.</summary>
+    public long Resume
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _begun.Count > 0 ? _begun.Min : _next;
+            }
+        }
+    }
+
     /// <summary>The number of a case that nobody else has got.</summary>
     public long Next()
     {
-        Interlocked.Increment(ref _taken);
-        return Only ?? Interlocked.Increment(ref _next) - 1;
+        lock (_lock)
+        {
+            _taken++;
+            if (Only is { } one)
+            {
+                return one;
+            }
+
+            _begun.Add(_next);
+            return _next++;
+        }
+    }
+
+    /// <summary>Says of a case from <see cref="Next"/> that it was looked at to its end, counted, and right.</summary>
+    public void Completed(long number)
+    {
+        lock (_lock)
+        {
+            _begun.Remove(number);
+        }
     }
 
     /// <summary>A seed for a case.</summary>
@@ -106,7 +144,7 @@ public sealed class ProofSearch : IDisposable
                 Figures.Add(measure, count, wrong);
             }
 
-            _report?.Add(Name, _counts, _next, _clock.Elapsed);
+            _report?.Add(Name, _counts, Resume, _clock.Elapsed);
         }
     }
 

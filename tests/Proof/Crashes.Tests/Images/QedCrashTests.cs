@@ -14,7 +14,7 @@ public sealed class QedCrashTests(ITestOutputHelper output)
     [Trait("Long", "crash")]
     public void EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain()
     {
-        using var search = new ProofSearch("crash-images", "src/Abstractions", "src/Backends.Qed");
+        using var search = new ProofSearch("crash-images", "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Crashes.Tests");
         CrashExploration sum = new();
         HashSet<string> met = [];
         string? failure = null;
@@ -38,6 +38,10 @@ public sealed class QedCrashTests(ITestOutputHelper output)
                 if (result.Violations.Count > 0)
                 {
                     Volatile.Write(ref failure, $"seed {search.Seed}, case {number}: {result.Violations.Count} violations. To see it again: ./test --long crash --seed {search.Seed} --case {number}\n{result.Violations[0]}\n{recording.Describe()}");
+                }
+                else
+                {
+                    search.Completed(number);
                 }
             }
         });

@@ -17,7 +17,7 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
     [Trait("Long", "hostile")]
     public async Task MutatedImages_AreOpenedCheckedRepairedAndWritten_AsTheirBytesSay()
     {
-        using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed");
+        using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         output.WriteLine($"{search}");
         ConcurrentDictionary<MutationStratum, int> strata = new();
         ConcurrentQueue<string> failures = new();
@@ -82,5 +82,9 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
         }
 
         search.Count(Measure.MutatedImages, MutationCase.Images, wrong);
+        if (wrong == 0)
+        {
+            search.Completed(number);
+        }
     }
 }

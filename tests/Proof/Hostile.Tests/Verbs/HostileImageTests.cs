@@ -9,7 +9,7 @@ public sealed class HostileImageTests(ITestOutputHelper output)
     [Fact]
     public void EveryVerb_AnswersEveryImage()
     {
-        using var search = new ProofSearch("hostile-answers", "src");
+        using var search = new ProofSearch("hostile-answers", "src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         using var folder = new CaseFolder(inMemory: true);
         var run = new CaseRun(folder);
         List<string> wrong = [];

@@ -11,8 +11,8 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
     [Fact]
     public void Sample_AnswersRightly_UnderLimits_AndOpensNothingElse()
     {
-        Peers.Require("strace");
-        using var search = new ProofSearch("hostile-processes", "src");
+        Peers.Require("strace", Measure.HostileProcesses);
+        using var search = new ProofSearch("hostile-processes", "src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         var random = new Random(search.SeedOf(0));
         int first = random.Next(OneOf);
         int next = random.Next(VerbLine.All.Count);
@@ -29,6 +29,7 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
             }
         }
 
+        search.Count(Measure.HostileProcesses, runs.Count, runs.Wrong.Count);
         output.WriteLine($"{search}: {runs.Count} processes");
         Assert.Equal(VerbLine.All.Count, runs.Verbs);
         Assert.True(runs.Wrong.Count == 0, $"{search}\n\n{string.Join("\n\n", runs.Wrong)}");
@@ -39,7 +40,7 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
     [Trait("Long", "hostile")]
     public void Pairs_OfImagesAndVerbs_UnderLimits()
     {
-        using var search = new ProofSearch("hostile-processes", "src");
+        using var search = new ProofSearch("hostile-processes", "src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         if (!search.IsLong)
         {
             return;
@@ -54,7 +55,12 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
             int before = runs.Wrong.Count;
             if (runs.Add(AllCases.List[(int)(n / lines % AllCases.List.Count)], VerbLine.All[(int)(n % lines)]))
             {
-                search.Count(Measure.HostileImages, 1, runs.Wrong.Count > before ? 1 : 0);
+                search.Count(Measure.HostileProcesses, 1, runs.Wrong.Count > before ? 1 : 0);
+            }
+
+            if (runs.Wrong.Count == before)
+            {
+                search.Completed(n);
             }
         }
 
