@@ -18,7 +18,9 @@ public sealed class DifferentialTests(ITestOutputHelper output)
     private readonly ConcurrentDictionary<string, int> _known = new();
     private readonly ConcurrentDictionary<MutationStratum, int> _strata = new();
     private readonly ConcurrentQueue<string> _failures = new();
-    private int _opened;
+    private int _made;
+    private int _refused;
+    private int _openedByOne;
     private int _clean;
     private int _repaired;
     private int _crashes;
@@ -27,9 +29,9 @@ public sealed class DifferentialTests(ITestOutputHelper output)
     [Trait("Long", "hostile")]
     public async Task MutatedImages_AreAnsweredAsByQemu_ButForWhatIsKnown()
     {
-        string qemuIo = Peers.Require("qemu-io");
-        string qemuImg = Peers.Require("qemu-img");
-        using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed");
+        string qemuIo = Peers.Require("qemu-io", Measure.Differential);
+        string qemuImg = Peers.Require("qemu-img", Measure.Differential);
+        using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         output.WriteLine($"{search}");
         long done = 0;
         await Task.WhenAll(Enumerable.Range(0, search.IsLong ? Environment.ProcessorCount : 1).Select(_ => Task.Run(
@@ -43,7 +45,7 @@ public sealed class DifferentialTests(ITestOutputHelper output)
             },
             TestContext.Current.CancellationToken)));
 
-        output.WriteLine($"{done} images compared, of them opened by both {_opened}, clean for QEMU {_clean}, repaired by us {_repaired}; QEMU ended by itself {_crashes} times");
+        output.WriteLine($"{done} images opened and read by both, of them clean for QEMU {_clean}, repaired by us {_repaired}; not counted of {_made}: refused by both {_refused}, opened by one {_openedByOne}, QEMU ended by itself {_crashes}");
         foreach ((string name, int count) in _known.OrderByDescending(pair => pair.Value))
         {
             output.WriteLine($"{count,8} {name}");
@@ -69,9 +71,16 @@ public sealed class DifferentialTests(ITestOutputHelper output)
             QemuAnswer?[] answers = await io.AskAsync(images).ConfigureAwait(false);
             Interlocked.Add(ref _crashes, io.Crashes);
             int wrong = 0;
+            int compared = 0;
             for (int i = 0; i < images.Count; i++)
             {
-                string? difference = answers[i] is { } answer ? await DifferenceAsync(images[i], answer, qemuImg, folder).ConfigureAwait(false) : null;
+                if (answers[i] is not { } answer)
+                {
+                    continue;
+                }
+
+                string? difference = await DifferenceAsync(images[i], answer, qemuImg, folder).ConfigureAwait(false);
+                compared += difference is not null || (images[i].Rejection is null && answer.Rejection is null) ? 1 : 0;
                 if (difference is not null)
                 {
                     wrong++;
@@ -79,8 +88,14 @@ public sealed class DifferentialTests(ITestOutputHelper output)
                 }
             }
 
-            search.Count(Measure.Differential, images.Count, wrong);
-            return images.Count;
+            Interlocked.Add(ref _made, images.Count);
+            search.Count(Measure.Differential, compared, wrong);
+            if (wrong == 0)
+            {
+                search.Completed(number);
+            }
+
+            return compared;
         }
         finally
         {
@@ -122,12 +137,13 @@ public sealed class DifferentialTests(ITestOutputHelper output)
     {
         if (image.Rejection is not null || answer.Rejection is not null)
         {
-            return (image.Rejection is null) == (answer.Rejection is null) ? null
+            bool isByNone = image.Rejection is not null && answer.Rejection is not null;
+            Interlocked.Increment(ref isByNone ? ref _refused : ref _openedByOne);
+            return isByNone ? null
                 : IsKnown(image, image.Rejection is null ? KnownDifferences.OnlyWeOpen : KnownDifferences.OnlyQemuOpens) ? null
                 : $"we say '{image.Rejection ?? "open"}', QEMU '{answer.Rejection ?? "open"}'";
         }
 
-        Interlocked.Increment(ref _opened);
         for (int i = 0; i < answer.Pieces.Count; i++)
         {
             DiskPiece piece = image.Pieces[i];
