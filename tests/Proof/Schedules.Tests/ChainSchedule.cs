@@ -66,7 +66,9 @@ internal sealed class ChainSchedule
         .. s_operations.Where(operation => operation is not "nothing").Select(operation => $"{operation} done"),
         .. Enum.GetNames<SchedulePolicy>().Select(policy => $"policy {policy}"),
         .. Enum.GetNames<RequestKind>().Select(kind => $"request {kind}"),
-        "levels 1", "levels 2", "levels 3", "mode Ordered", "mode Lazy", "mode WriteThrough", "cancelled", "operation cancelled", "crash", "fault struck",
+        "levels 1", "levels 2", "levels 3", "mode Ordered", "mode Lazy", "mode WriteThrough", "cancelled", "operation cancelled", "fault struck", "close failed",
+        "requests all done", "requests some done",
+        .. CrashMoments.Kinds.Select(kind => $"crash {kind}"),
     ];
 
     public Scheduler Scheduler { get; }
@@ -81,44 +83,40 @@ internal sealed class ChainSchedule
         Scheduler.Run();
 
         // Where nothing but the top is written, a power loss concerns that file alone.
-        long? crash = _mode != ConsistencyMode.Lazy && _operation is "nothing" or "compact" && _random.Next(3) == 0 ? Scheduler.Step + _random.Next(10, 120) : null;
+        bool crashes = _mode != ConsistencyMode.Lazy && _operation is "nothing" or "compact";
         SimulatedFile file = _chain.Files[0];
-        bool hasMark = false;
-        Scheduler.BeforeStep = step =>
-        {
-            if (step == crash)
-            {
-                file.Mark(step);
-                hasMark = true;
-            }
-        };
+        CrashMoments? moments = crashes ? new CrashMoments(Scheduler, _history, () => [file]) : null;
         Work(disk!);
-        string top = disk!.Path;
-        Verify(top);
-        if (hasMark)
+        Verify(disk!.Path);
+        if (moments is not null)
         {
-            VerifyCrash(file, crash!.Value);
+            VerifyCrashes(moments, file);
         }
     }
 
-    private void VerifyCrash(SimulatedFile file, long step)
+    private void VerifyCrashes(CrashMoments moments, SimulatedFile file)
     {
-        _strata.Add("crash");
-        int position = file.Trace.First(operation => operation.Kind == StorageOperationKind.Mark && Equals(operation.Note, step)).Index;
-        CrashState[] states = [.. CrashStates.OfPowerLoss(file, position, new PowerLossOptions { ExhaustiveUnits = 3, Samples = 8, Seed = step }).Take(40)];
-        for (int i = 0; i < 4; i++)
+        foreach (CrashMoment moment in moments.Draw(_random))
         {
-            CrashState state = states[_random.Next(states.Length)];
-            CheckReport report = ChainFiles.Check(state.File);
-            Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash at step {step} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
-            using VirtualDisk disk = _chain.OpenReadOnly(file.Name, state.File);
-            byte[] bytes = new byte[disk.LengthBytes];
-            disk.Read(0, bytes);
-            for (int at = 0; at < bytes.Length; at += SectorHistory.SectorBytes)
+            _strata.Add($"crash {moment.When}");
+            foreach (CrashState state in CrashMoments.DrawStates(_random, file, moment, drawn: 2))
             {
-                string? loss = _history.FindLoss(at / SectorHistory.SectorBytes, bytes.AsSpan(at, SectorHistory.SectorBytes), step);
-                Assert.True(loss is null, $"{loss}\n{state.Description}");
+                CheckReport report = ChainFiles.Check(state.File);
+                Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash {moment} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
+                using VirtualDisk disk = _chain.OpenReadOnly(file.Name, state.File);
+                VerifyLeft(disk, moment.Time, $"{moment}: {state.Description}");
             }
+        }
+    }
+
+    private void VerifyLeft(VirtualDisk disk, long time, string what)
+    {
+        byte[] bytes = new byte[Math.Min(disk.LengthBytes, _chain.SizeBytes)];
+        disk.Read(0, bytes);
+        for (int at = 0; at < bytes.Length; at += SectorHistory.SectorBytes)
+        {
+            string? loss = _history.FindLoss(at / SectorHistory.SectorBytes, bytes.AsSpan(at, SectorHistory.SectorBytes), time);
+            Assert.True(loss is null, $"{loss}\n{what}");
         }
     }
 
@@ -133,12 +131,18 @@ internal sealed class ChainSchedule
     {
         var guestDisk = new ChainGuestDisk(disk);
         bool hasFaults = _random.Next(8) == 0;
-        var guests = new Guests(Scheduler, _history, _random, hasFaults, mayBeReadOnly: _operation == "read-only and back");
+        var guests = new Guests(Scheduler, _history, _random)
+        {
+            MayBeReadOnly = _operation == "read-only and back",
+            MayBeClosed = _operation == "close",
+            IsWriteThrough = _mode == ConsistencyMode.WriteThrough,
+        };
         if (hasFaults)
         {
             StorageOperationKind kind = _random.Next(4) switch { 0 => StorageOperationKind.Read, 1 => StorageOperationKind.Barrier, _ => StorageOperationKind.Write };
             SimulatedFile file = _chain.Files[_random.Next(_chain.Files.Count)];
             _fault = file.Fail(kind, _random.Next(1, 20), _random.Next(2) == 0 ? ImageErrorKind.Io : ImageErrorKind.OutOfSpace, isSticky: _random.Next(4) == 0);
+            guests.Fault = _fault;
         }
 
         int count = _random.Next(2, 4);
@@ -150,6 +154,8 @@ internal sealed class ChainSchedule
         AddOperation(disk);
         Scheduler.Run();
         Assert.True(_failure is null, _failure);
+        guests.Verify();
+        _strata.Add($"requests {(guests.Done == 0 ? "none" : guests.Failed == 0 ? "all" : "some")} done");
         if (_fault is { Hits: > 0 })
         {
             _strata.Add("fault struck");
@@ -252,8 +258,16 @@ internal sealed class ChainSchedule
                 break;
             case "shrink":
                 // One that fails may have dropped what lies beyond.
-                _history.BeginDiscard(NarrowBytes, _chain.SizeBytes - NarrowBytes, Scheduler.Step);
-                await disk.ResizeAsync(NarrowBytes, mayShrink: true, cancellationToken: cancellationToken).ConfigureAwait(false);
+                int dropped = _history.BeginDiscard(NarrowBytes, _chain.SizeBytes - NarrowBytes);
+                try
+                {
+                    await disk.ResizeAsync(NarrowBytes, mayShrink: true, cancellationToken: cancellationToken).ConfigureAwait(false);
+                }
+                finally
+                {
+                    _history.End(dropped);
+                }
+
                 break;
             case "read-only and back":
                 await disk.SetReadOnlyAsync(true, cancellationToken).ConfigureAwait(false);
@@ -296,12 +310,17 @@ internal sealed class ChainSchedule
             Assert.True(report.Corruptions == 0, $"{file.Name}: {report.Corruptions} errors at the end: {string.Join("; ", report.Findings.Take(4))}");
         }
 
-        if (_hasClosed && !_hasLost)
+        using VirtualDisk disk = _chain.OpenReadOnly(top);
+        if (!_hasClosed || _hasLost)
         {
-            using VirtualDisk disk = _chain.OpenReadOnly(top);
+            _strata.Add("close failed");
+            VerifyLeft(disk, _history.Now, "after a close that failed");
+        }
+        else
+        {
             byte[] bytes = new byte[disk.LengthBytes];
             disk.Read(0, bytes);
-            _history.AddRead(0, bytes.AsSpan(0, (int)Math.Min(bytes.Length, _chain.SizeBytes)), Scheduler.Step, Scheduler.Step + 1);
+            _history.AddRead(0, bytes.AsSpan(0, (int)Math.Min(bytes.Length, _chain.SizeBytes)), _history.Begin());
             Assert.True(bytes.Length <= _chain.SizeBytes || !bytes.AsSpan((int)_chain.SizeBytes).ContainsAnyExcept((byte)0), "What the disk has grown by does not read as zero.");
         }
 

@@ -58,7 +58,7 @@ public sealed class HoldTests
             },
         };
         var history = new SectorHistory();
-        var guests = new Guests(scheduler, history, new Random(pause), mayFail: false);
+        var guests = new Guests(scheduler, history, new Random(pause));
         history.Begin(Moved * Cluster, Cluster, Moved + 1);
         IDiskImage? image = null;
         scheduler.Spawn("opener", async () =>

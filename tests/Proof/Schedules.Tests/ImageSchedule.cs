@@ -27,7 +27,9 @@ internal sealed class ImageSchedule
         "mode Ordered", "mode Lazy", "mode WriteThrough",
         "good facts", "no holes", "no zeros",
         "cache of 1", "cache of 2", "cache of 4", "cache of 64",
-        "filled 0", "filled 3", "cancelled", "crash", "clock moved", "close failed", "fault struck",
+        "filled 0", "filled 3", "cancelled", "requests all done", "requests some done",
+        .. CrashMoments.Kinds.Select(kind => $"crash {kind}"),
+        "clock moved", "close failed", "fault struck",
         "fault Read", "fault Write", "fault Barrier", "fault SetLength", "fault Allocate",
         "no maintenance", "compact done", "grow done", "relocate done", "shrink done", "check done", "traverse done",
     ];
@@ -36,6 +38,7 @@ internal sealed class ImageSchedule
     private readonly Scheduler _scheduler;
     private readonly SectorHistory _history = new();
     private readonly Strata _strata;
+    private readonly Func<IImageStorage, IImageStorage> _wrap;
     private readonly TablePool _pool;
     private readonly SimulatedFile _file;
     private readonly ConsistencyMode _mode;
@@ -49,11 +52,15 @@ internal sealed class ImageSchedule
     private StorageFault? _fault;
     private string? _maintenanceFailure;
 
-    public ImageSchedule(int seed, Strata strata, SchedulePolicy? policy = null)
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="strata">Takes down what was drawn.</param>
+    /// <param name="wrap">For a planted defect: put between the image and its storage.</param>
+    public ImageSchedule(int seed, Strata strata, Func<IImageStorage, IImageStorage>? wrap = null)
     {
+        _wrap = wrap ?? (storage => storage);
         _random = new Random(seed);
         _strata = strata;
-        _scheduler = new Scheduler(_random.Next(), policy);
+        _scheduler = new Scheduler(_random.Next());
         strata.Add($"policy {_scheduler.Policy}");
         _tableClusters = _random.Next(4) == 0 ? 2 : 1;
         int entries = _tableClusters * Cluster / 8;
@@ -86,22 +93,14 @@ internal sealed class ImageSchedule
     public void Run()
     {
         IDiskImage? image = null;
-        List<long> crashes = [];
-        if (_mode != ConsistencyMode.Lazy && _random.Next(3) == 0)
+        CrashMoments? moments = null;
+        if (_mode != ConsistencyMode.Lazy && _random.Next(2) == 0)
         {
-            int at = _random.Next(20, 400);
-            _scheduler.BeforeStep = step =>
-            {
-                if (step == at)
-                {
-                    _file.Mark(step);
-                    crashes.Add(step);
-                }
-            };
+            moments = new CrashMoments(_scheduler, _history, () => [_file]);
         }
 
         _scheduler.Spawn("opener", async () =>
-            image = await s_backend.OpenAsync(_scheduler.Open(_file), new ImageOpenOptions { Mode = _mode, Tables = _pool, Time = _scheduler.Time, Flags = ImageOpenFlags.Discard }).ConfigureAwait(false));
+            image = await s_backend.OpenAsync(_wrap(_scheduler.Open(_file)), new ImageOpenOptions { Mode = _mode, Tables = _pool, Time = _scheduler.Time, Flags = ImageOpenFlags.Discard }).ConfigureAwait(false));
         _scheduler.Run();
         image!.SetBeneath(Beneath.Nothing);
         Work(image);
@@ -110,7 +109,7 @@ internal sealed class ImageSchedule
             _strata.Add("clock moved");
         }
 
-        Verify(crashes);
+        Verify(moments);
     }
 
     private SimulatedFile Prepare(StorageFacts facts)
@@ -156,10 +155,11 @@ internal sealed class ImageSchedule
     private void Work(IDiskImage image)
     {
         var disk = new ImageGuestDisk(image);
-        var guests = new Guests(_scheduler, _history, _random, _hasFaults);
+        var guests = new Guests(_scheduler, _history, _random) { IsWriteThrough = _mode == ConsistencyMode.WriteThrough };
         if (_hasFaults)
         {
             AddFault();
+            guests.Fault = _fault;
         }
 
         int count = _random.Next(2, 5);
@@ -176,6 +176,8 @@ internal sealed class ImageSchedule
             _strata.Add("fault struck");
         }
 
+        guests.Verify();
+        _strata.Add($"requests {(guests.Done == 0 ? "none" : guests.Failed == 0 ? "all" : "some")} done");
         _file.ClearFaults();
         _scheduler.Spawn("closer", async () =>
         {
@@ -288,15 +290,14 @@ internal sealed class ImageSchedule
         });
     }
 
-    private void Verify(List<long> crashes)
+    private void Verify(CrashMoments? moments)
     {
         Assert.Equal(0, _scheduler.Waiting);
         Assert.Equal(0, _file.OpenHandles);
         Assert.Equal(0, _pool.PagesInUse);
         Assert.Equal(0, _pool.DirtyPages);
         Assert.Equal(0, _scheduler.Time.PendingTimers);
-        long last = _scheduler.Step;
-        ReadBack(_file, _hasClosed ? null : last, "after the end");
+        ReadBack(_file, _hasClosed ? null : _history.Now, "after the end");
         string? violation = _history.FindViolation();
         Assert.True(violation is null, violation);
         CheckReport report = Check(_file);
@@ -306,9 +307,9 @@ internal sealed class ImageSchedule
             Assert.True(report.Leaks == 0 || (_mayLeak && AreHoles(report)), $"{report.Leaks} leaks at the end: {string.Join("; ", report.Findings.Take(4))}");
         }
 
-        foreach (long step in crashes)
+        if (moments is not null)
         {
-            VerifyCrash(step);
+            VerifyCrashes(moments);
         }
     }
 
@@ -319,17 +320,17 @@ internal sealed class ImageSchedule
             (storage.Facts & StorageFacts.CanPunchHoles) == 0 || (storage.GetExtent(leak.Value) is { IsHole: true } hole && hole.LengthBytes >= leak.LengthBytes));
     }
 
-    private void VerifyCrash(long step)
+    private void VerifyCrashes(CrashMoments moments)
     {
-        int position = _file.Trace.First(operation => operation.Kind == StorageOperationKind.Mark && Equals(operation.Note, step)).Index;
-        _strata.Add("crash");
-        CrashState[] states = [.. CrashStates.OfPowerLoss(_file, position, new PowerLossOptions { ExhaustiveUnits = 3, Samples = 8, Seed = step }).Take(40)];
-        for (int i = 0; i < 5; i++)
+        foreach (CrashMoment moment in moments.Draw(_random))
         {
-            CrashState state = states[_random.Next(states.Length)];
-            CheckReport report = Check(state.File);
-            Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash at step {step} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
-            ReadBack(state.File, step, state.Description);
+            _strata.Add($"crash {moment.When}");
+            foreach (CrashState state in CrashMoments.DrawStates(_random, _file, moment))
+            {
+                CheckReport report = Check(state.File);
+                Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash {moment} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
+                ReadBack(state.File, moment.Time, $"{moment}: {state.Description}");
+            }
         }
     }
 
@@ -354,14 +355,14 @@ internal sealed class ImageSchedule
                 bytes.AsSpan().Clear();
             }
 
-            if (crashedAt is { } step)
+            if (crashedAt is { } time)
             {
-                string? loss = _history.FindLoss(sector, bytes, step);
+                string? loss = _history.FindLoss(sector, bytes, time);
                 Assert.True(loss is null, $"{loss}\n{what}");
             }
             else
             {
-                _history.AddRead(sector * SectorHistory.SectorBytes, bytes, _scheduler.Step, _scheduler.Step + 1);
+                _history.AddRead(sector * SectorHistory.SectorBytes, bytes, _history.Begin());
             }
         }
     }

@@ -7,6 +7,9 @@ public sealed class PlantedDefectTests
 {
     private const int Schedules = 200;
 
+    public static TheoryData<SchedulePolicy, bool> PoliciesAndBuffers =>
+        new(Enum.GetValues<SchedulePolicy>().SelectMany(policy => new[] { (policy, false), (policy, true) }));
+
     public static TheoryData<SchedulePolicy> Policies => [.. Enum.GetValues<SchedulePolicy>()];
 
     [Theory]
@@ -23,6 +26,37 @@ public sealed class PlantedDefectTests
     {
         string found = Find(policy, scheduler => Guests(scheduler, new CachingDisk(scheduler.Open(new SimulatedFile()))));
         Assert.Contains("no order explains", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void OneStaleRead_IsFound_WithOneGuest(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler => Guests(scheduler, new StaleDisk(scheduler.Open(new SimulatedFile())), count: 1));
+        Assert.Contains("no order explains", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(PoliciesAndBuffers))]
+    public void CancelledWriteThatGoesOn_IsFound(SchedulePolicy policy, bool copiesBuffer)
+    {
+        string found = Find(policy, scheduler => Guests(scheduler, new LingeringDisk(scheduler.Open(new SimulatedFile()), RequestKind.Write, copiesBuffer), cancels: true));
+        Assert.Contains("no order explains", found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Policies))]
+    public void BufferUsedAfterACancelledRead_IsFound(SchedulePolicy policy)
+    {
+        string found = Find(policy, scheduler =>
+        {
+            var disk = new LingeringDisk(scheduler.Open(new SimulatedFile(content: new byte[1 << 16])), RequestKind.Read);
+            var guests = new Guests(scheduler, new SectorHistory(), new Random(scheduler.Seed));
+            guests.Add("guest", disk, [RequestKind.Read], [0, 1], BlockwiseDisk.BlockBytes, 4 * BlockwiseDisk.BlockBytes, new Strata(), cancels: true);
+            scheduler.Run();
+            guests.Verify();
+        });
+        Assert.Contains("written to after its request", found, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -101,26 +135,51 @@ public sealed class PlantedDefectTests
             {
                 byte[] bytes = new byte[512];
                 SectorHistory.Fill(bytes, 0, history.NextNumber());
-                long begin = scheduler.Step;
-                int request = history.BeginWrite(0, 512, 1, begin);
+                int request = history.BeginWrite(0, 512, 1);
                 ValueTask barrier = storage.BarrierAsync();
                 await storage.WriteAsync(0, bytes).ConfigureAwait(false);
-                history.End(0, 512, request, scheduler.Step);
-                begin = scheduler.Step;
+                history.End(request);
+                long begin = history.Begin();
                 await barrier.ConfigureAwait(false);
-                history.AddFlush(begin, scheduler.Step);
+                history.AddFlush(begin);
             });
             scheduler.Run();
             foreach (CrashState state in CrashStates.OfPowerLoss(file, file.Trace.Count))
             {
                 byte[] left = new byte[512];
                 state.File.ReadBytes(0, 512).CopyTo(left, 0);
-                string? loss = history.FindLoss(0, left, scheduler.Step);
+                string? loss = history.FindLoss(0, left, history.Now);
                 Assert.True(loss is null, loss);
             }
         });
         Assert.Contains("after a crash", found, StringComparison.Ordinal);
     }
+
+    // A run of the tests takes many times as many schedules.
+    [Theory]
+    [InlineData("every", 1, 0)]
+    [InlineData("every even", 2, 0)]
+    [InlineData("every odd", 2, 1)]
+    public void DroppedBarriers_AreFound(string which, int each, int first) => Scheduler.OnOwnThread(() =>
+    {
+        int taken = 0;
+        string found = "";
+        for (int seed = 1; seed <= Schedules && found.Length == 0; seed++)
+        {
+            taken++;
+            try
+            {
+                new ImageSchedule(seed, new Strata(), storage => new BarrierDroppingStorage(storage, number => number % each == first)).Run();
+            }
+            catch (Xunit.Sdk.XunitException exception)
+            {
+                found = exception.Message;
+            }
+        }
+
+        Console.WriteLine($"{which} barrier dropped: found in schedule {taken}");
+        Assert.Contains("after a crash", found, StringComparison.Ordinal);
+    });
 
     [Fact]
     public void OperationOnAnotherThread_IsRefused() => Scheduler.OnOwnThread(() =>
@@ -134,16 +193,17 @@ public sealed class PlantedDefectTests
         Assert.NotNull(refused);
     });
 
-    private static void Guests(Scheduler scheduler, GuestDisk disk)
+    private static void Guests(Scheduler scheduler, GuestDisk disk, bool cancels = false, int count = 3)
     {
         var history = new SectorHistory();
-        var guests = new Guests(scheduler, history, new Random(scheduler.Seed), mayFail: false);
-        for (int i = 0; i < 3; i++)
+        var guests = new Guests(scheduler, history, new Random(scheduler.Seed));
+        for (int i = 0; i < count; i++)
         {
-            guests.Add($"guest {i}", disk, [RequestKind.Write, RequestKind.Read], [0, 1], BlockwiseDisk.BlockBytes, 4 * BlockwiseDisk.BlockBytes, new Strata(), cancels: false);
+            guests.Add($"guest {i}", disk, [RequestKind.Write, RequestKind.Read], [0, 1], BlockwiseDisk.BlockBytes, 4 * BlockwiseDisk.BlockBytes, new Strata(), cancels);
         }
 
         scheduler.Run();
+        guests.Verify();
         string? violation = history.FindViolation();
         Assert.True(violation is null, violation);
     }

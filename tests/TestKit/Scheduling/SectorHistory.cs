@@ -9,8 +9,11 @@ namespace QedVd.TestKit;
 /// upon it, each at one instant between its begin and its end, that gives every read what it got. A request over several sectors may be torn apart between them.
 /// </summary>
 /// <remarks>
-/// Every write of a test has a number of its own, which <see cref="Fill"/> puts into all of its bytes; 0 is what a zeroed sector reads. Not thread safe: for code
-/// under a <see cref="Scheduler"/>, whose steps are the time.
+/// <para>Every write of a test has a number of its own, which <see cref="Fill"/> puts into all of its bytes; 0 is what a zeroed sector reads. The history has a
+/// clock of its own, which moves at every begin and every end: a request that begins after another was answered comes after it, whoever asks.</para>
+/// <para>A request that failed or was cancelled has, by the time that this is told, taken effect or been dropped, each sector for itself. Nothing of it may come
+/// later: the contract says that its range holds old bytes, new bytes or a mixture, and a cancelled one is as one that failed.</para>
+/// <para>Not thread safe: for code under a <see cref="Scheduler"/>.</para>
 /// </remarks>
 public sealed class SectorHistory
 {
@@ -18,19 +21,29 @@ public sealed class SectorHistory
     public const int SectorBytes = 512;
 
     private const long Never = long.MaxValue;
+    private const int MostOpen = 64;
 
     private readonly Dictionary<long, List<Entry>> _sectors = [];
     private readonly Dictionary<long, int> _initial = [];
     private readonly List<(long Begin, long End)> _flushes = [];
+    private readonly Dictionary<int, List<Entry>> _requests = [];
     private int _lastNumber;
+    private int _lastRequest;
+    private long _clock;
 
     /// <summary>What a request did.</summary>
     private enum Kind
     {
         Read,
         Write,
+
+        // It failed: done or not done by its end.
+        Maybe,
         Discard,
     }
+
+    /// <summary>The time: begins and ends so far. A crash between two of them has it.</summary>
+    public long Now => _clock;
 
     /// <summary>Requests upon single sectors so far.</summary>
     public int Entries => _sectors.Values.Sum(list => list.Count);
@@ -78,33 +91,50 @@ public sealed class SectorHistory
         }
     }
 
-    /// <summary>A write of <paramref name="number"/>, or of zeros with 0, has begun. Returns what <see cref="End(long, long, int, long)"/> wants when it is acknowledged.</summary>
-    public int BeginWrite(long offset, long lengthBytes, int number, long step) => Add(offset, lengthBytes, new Entry(Kind.Write, number, step));
+    /// <summary>A write of <paramref name="number"/>, or of zeros with 0, begins. Returns what <see cref="End"/> or <see cref="Fail"/> wants.</summary>
+    /// <param name="offset">Where.</param>
+    /// <param name="lengthBytes">How much.</param>
+    /// <param name="number">Which.</param>
+    /// <param name="isDurable">It is durable once it is acknowledged, without a flush.</param>
+    public int BeginWrite(long offset, long lengthBytes, int number, bool isDurable = false) => Add(offset, lengthBytes, Kind.Write, number, isDurable);
 
-    /// <summary>A discard has begun: each sector keeps what it has, or reads as zero.</summary>
-    public int BeginDiscard(long offset, long lengthBytes, long step) => Add(offset, lengthBytes, new Entry(Kind.Discard, 0, step));
+    /// <summary>A discard begins: each sector keeps what it has, or reads as zero.</summary>
+    public int BeginDiscard(long offset, long lengthBytes) => Add(offset, lengthBytes, Kind.Discard, 0, isDurable: false);
 
-    /// <summary>A write or discard was acknowledged. One that failed never is: it may have been done in any part, at any time from its begin on.</summary>
-    public void End(long offset, long lengthBytes, int request, long step)
+    /// <summary>A write or discard was acknowledged.</summary>
+    public void End(int request)
     {
-        for (long sector = offset / SectorBytes; sector * SectorBytes < offset + lengthBytes; sector++)
-        {
-            _sectors[sector].Find(entry => entry.Request == request)!.End = step;
-        }
+        _clock++;
+        _requests[request].ForEach(entry => entry.End = _clock);
     }
 
-    /// <summary>A read has ended that began at a step.</summary>
-    public void AddRead(long offset, ReadOnlySpan<byte> bytes, long begin, long end)
+    /// <summary>A write or discard failed, or was cancelled: each of its sectors has been changed by now, or will never be.</summary>
+    public void Fail(int request)
     {
+        End(request);
+        _requests[request].ForEach(entry => entry.Kind = entry.Kind == Kind.Write ? Kind.Maybe : entry.Kind);
+    }
+
+    /// <summary>A read or a flush begins. Returns what <see cref="AddRead"/> or <see cref="AddFlush"/> wants.</summary>
+    public long Begin() => ++_clock;
+
+    /// <summary>A read has ended.</summary>
+    public void AddRead(long offset, ReadOnlySpan<byte> bytes, long begin)
+    {
+        _clock++;
         for (int at = 0; at < bytes.Length; at += SectorBytes)
         {
             long sector = (offset + at) / SectorBytes;
-            Of(sector).Add(new Entry(Kind.Read, NumberIn(bytes[at..], sector), begin) { End = end });
+            Of(sector).Add(new Entry(NumberIn(bytes[at..], sector), begin) { Kind = Kind.Read, End = _clock });
         }
     }
 
     /// <summary>A flush was acknowledged: what had been acknowledged when it began is durable.</summary>
-    public void AddFlush(long begin, long end) => _flushes.Add((begin, end));
+    public void AddFlush(long begin) => _flushes.Add((begin, ++_clock));
+
+    /// <summary>The times at which flushes, and requests that are durable by themselves, had been acknowledged.</summary>
+    public IEnumerable<long> DurableTimes =>
+        _flushes.Select(flush => flush.End).Concat(_requests.Values.Select(list => list[0]).Where(entry => entry is { IsDurable: true, Kind: Kind.Write, End: not Never }).Select(entry => entry.End));
 
     /// <summary>What cannot be explained; null when all can.</summary>
     public string? FindViolation()
@@ -121,16 +151,16 @@ public sealed class SectorHistory
     }
 
     /// <summary>
-    /// What a crash after <paramref name="step"/> must not have left of a sector; null when it may have: a value that was overwritten for good by something that
-    /// a flush had made durable, or one that nobody had begun to write.
+    /// What a crash at a time (<see cref="Now"/>) must not have left of a sector; null when it may have: a value that was overwritten for good by something that
+    /// was durable, or one that nobody had begun to write.
     /// </summary>
-    public string? FindLoss(long sector, ReadOnlySpan<byte> bytes, long step)
+    public string? FindLoss(long sector, ReadOnlySpan<byte> bytes, long time)
     {
         int number = NumberIn(bytes, sector);
         List<Entry> entries = _sectors.GetValueOrDefault(sector) ?? [];
         int initial = _initial.GetValueOrDefault(sector);
-        long durable = _flushes.Where(flush => flush.End <= step).Select(flush => flush.Begin).DefaultIfEmpty(-1).Max();
-        IEnumerable<long> ends = entries.Where(entry => entry.Kind != Kind.Read && entry.Begin < step && (entry.Kind == Kind.Discard ? 0 : entry.Number) == number).Select(entry => entry.End);
+        long durable = _flushes.Where(flush => flush.End <= time).Select(flush => flush.Begin).DefaultIfEmpty(-1).Max();
+        IEnumerable<long> ends = entries.Where(entry => entry.Kind != Kind.Read && entry.Begin <= time && entry.Number == number).Select(entry => entry.End);
         if (initial == number)
         {
             ends = ends.Append(-1);
@@ -138,13 +168,13 @@ public sealed class SectorHistory
 
         foreach (long end in ends)
         {
-            if (!entries.Exists(later => later.Kind == Kind.Write && later.Begin > end && later.End <= durable))
+            if (!entries.Exists(later => later.Kind == Kind.Write && later.Begin > end && (later.End <= durable || (later.IsDurable && later.End <= time))))
             {
                 return null;
             }
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"sector {sector} shows {number} after a crash at step {step}, flushed up to {durable}; began as {initial}:{Tell(entries)}");
+        return string.Create(CultureInfo.InvariantCulture, $"sector {sector} shows {number} after a crash at {time}, flushed up to {durable}; began as {initial}:{Tell(entries)}");
     }
 
     private static string Tell(List<Entry> entries)
@@ -165,7 +195,7 @@ public sealed class SectorHistory
         (long Time, bool IsEnd, Entry Entry)[] events =
         [
             .. entries.Select(entry => (entry.Begin, false, entry)).Concat(entries.Where(entry => entry.End != Never).Select(entry => (entry.End, true, entry)))
-                .OrderBy(each => each.Item1).ThenBy(each => each.Item2),
+                .OrderBy(each => each.Item1),
         ];
         List<Entry?> open = [];
         HashSet<(int Value, ulong Done)> ways = [(initial, 0)];
@@ -178,6 +208,10 @@ public sealed class SectorHistory
                 {
                     slot = open.Count;
                     open.Add(entry);
+                    if (slot == MostOpen)
+                    {
+                        throw new InvalidOperationException($"More than {MostOpen} requests upon one sector at once.");
+                    }
                 }
 
                 open[slot] = entry;
@@ -217,10 +251,14 @@ public sealed class SectorHistory
                 }
 
                 ulong done = way.Done | (1UL << i);
-                Push(next.Kind == Kind.Write ? next.Number : way.Value, done);
-                if (next.Kind == Kind.Discard)
+                if (next.Kind != Kind.Write)
                 {
-                    Push(0, done);
+                    Push(way.Value, done);
+                }
+
+                if (next.Kind != Kind.Read)
+                {
+                    Push(next.Number, done);
                 }
             }
         }
@@ -237,18 +275,20 @@ public sealed class SectorHistory
         }
     }
 
-    private int Add(long offset, long lengthBytes, Entry entry)
+    private int Add(long offset, long lengthBytes, Kind kind, int number, bool isDurable)
     {
-        entry.Request = ++_requests;
+        _clock++;
+        List<Entry> entries = [];
         for (long sector = offset / SectorBytes; sector * SectorBytes < offset + lengthBytes; sector++)
         {
-            Of(sector).Add(entry with { });
+            var entry = new Entry(number, _clock) { Kind = kind, IsDurable = isDurable };
+            entries.Add(entry);
+            Of(sector).Add(entry);
         }
 
-        return entry.Request;
+        _requests.Add(++_lastRequest, entries);
+        return _lastRequest;
     }
-
-    private int _requests;
 
     private List<Entry> Of(long sector)
     {
@@ -260,18 +300,23 @@ public sealed class SectorHistory
         return entries;
     }
 
-    private sealed record Entry(Kind Kind, int Number, long Begin)
+    private sealed class Entry(int number, long begin)
     {
+        public Kind Kind { get; set; }
+
+        public int Number => number;
+
+        public long Begin => begin;
+
         public long End { get; set; } = Never;
 
-        public int Request { get; set; }
+        public bool IsDurable { get; init; }
 
-        // One sector, one entry.
-        public bool Equals(Entry? other) => ReferenceEquals(this, other);
-
-        public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
-
-        public override string ToString() =>
-            FormattableString.Invariant($"{(Kind == Kind.Write && Number == 0 ? "zero" : Kind.ToString().ToLowerInvariant())}{(Kind == Kind.Discard ? "" : $" {Number}")} from {Begin} to {(End == Never ? "no end" : End.ToString(CultureInfo.InvariantCulture))}");
+        public override string ToString()
+        {
+            string what = Kind == Kind.Discard ? "discard" : Kind == Kind.Read ? $"read {number}" : number == 0 ? "zero" : $"write {number}";
+            string end = End == Never ? "no end" : End.ToString(CultureInfo.InvariantCulture);
+            return $"{what} from {begin} to {end}{(Kind == Kind.Maybe ? ", failed" : "")}{(IsDurable ? ", durable" : "")}";
+        }
     }
 }
