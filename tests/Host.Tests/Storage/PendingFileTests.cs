@@ -251,6 +251,43 @@ public sealed class PendingFileTests : IDisposable
         Assert.Equal(["target"], Names());
     }
 
+    [Theory, MemberData(nameof(Ways))]
+    public void Target_ThatIsCalledLikeATemporaryFile_StaysUntilItIsReplaced(Way way)
+    {
+        string target = _folder[".0123456789abcdef.qedvd-new"];
+        File.WriteAllText(target, "old");
+
+        PendingFile.Create(target, Options(way) with { Overwrite = true }).Dispose();
+        Assert.Equal("old", File.ReadAllText(target));
+
+        using (var pending = PendingFile.Create(target, Options(way) with { Overwrite = true }))
+        {
+            pending.Storage.Write(0, "new"u8);
+            pending.Publish();
+        }
+
+        Assert.Equal("new", File.ReadAllText(target));
+    }
+
+    [Fact]
+    public async Task SecondName_OfTheFileItReplaces_StaysWhereNoLocksTellWhetherItsMakerLives()
+    {
+        string target = _folder.Create("target");
+        string second = _folder[".0123456789abcdef.qedvd-new"];
+        (await ToolRun.RunAsync(Peers.Require("ln"), [target, second])).ShouldExitWith(0);
+
+        // The first of two runs holds the file in its way; the system's locks are not to be had.
+        using (Process running = StorageHelper.Start("hold", target))
+        {
+            Assert.Equal("held", await running.StandardOutput.ReadLineAsync());
+            PendingFile.Create(target, new PendingFileOptions { Overwrite = true, DisabledFacts = StorageFacts.HasImageLocks }).Dispose();
+            running.StandardInput.Close();
+            await running.WaitForExitAsync();
+        }
+
+        Assert.True(File.Exists(second));
+    }
+
     [Fact]
     public async Task Killed_BeforePublish_LeavesNoNamelessFile()
     {

@@ -235,13 +235,20 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
         Statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_BTIME_MNT_ID, out LinuxStatx stat) == 0 && stat.Identity == _file!.Identity;
 
     /// <summary>
-    /// A temporary file that nobody holds was left by a run that was killed. So was a second name of the file that we replace: whoever else had given it one
-    /// would hold the locks that we hold.
+    /// A temporary file that nobody holds was left by a run that was killed. So was a second name of the file that we replace, where we hold its locks:
+    /// whoever else had given it one would hold them. Without locks it may be what a living run needs to bring the file back.
     /// </summary>
     private void RemoveLeftovers(FileStorage? replaced)
     {
+        StorageIdentity? locked = replaced is not null && replaced.Facts.HasFlag(StorageFacts.HasImageLocks) ? replaced.Identity : null;
         foreach (string leftover in FindLeftovers())
         {
+            if (System.IO.Path.GetFileName(leftover) == System.IO.Path.GetFileName(Path))
+            {
+                // Somebody calls his image so: it goes when the new one is in its place, not before.
+                continue;
+            }
+
             int descriptor = OpenAt(AT_FDCWD, leftover, OpenFlags | O_NOFOLLOW, 0);
             if (descriptor < 0)
             {
@@ -251,7 +258,7 @@ internal sealed class LinuxPendingPlace(string path, PendingFileOptions options)
             try
             {
                 using LinuxFile file = LinuxOpen.Adopt(new SafeFileHandle(descriptor, ownsHandle: true), leftover, Options.ForStorage);
-                if ((file.Identity == replaced?.Identity || file.TryLock(LockRights.Of(ImageLockMode.ReadWrite)) == LockOutcome.Held)
+                if ((file.Identity == locked || file.TryLock(LockRights.Of(ImageLockMode.ReadWrite)) == LockOutcome.Held)
                     && Statx(AT_FDCWD, leftover, AT_SYMLINK_NOFOLLOW, STATX_BASIC_BTIME_MNT_ID, out LinuxStatx stat) == 0
                     && stat.Identity == file.Identity)
                 {
