@@ -47,14 +47,14 @@ internal sealed class ChainFiles
 
     /// <summary>Opens the chain whose top has this name, as its images name their parents.</summary>
     /// <param name="top">The name.</param>
-    /// <param name="topFile">Is opened instead of the file of that name; null: that one.</param>
-    public VirtualDisk OpenReadOnly(string top, SimulatedFile? topFile = null)
+    /// <param name="left">What is opened instead of a file; null: the file.</param>
+    public VirtualDisk OpenReadOnly(string top, Func<SimulatedFile, SimulatedFile>? left = null)
     {
         List<Level> levels = [];
         for (string? name = top; name is not null;)
         {
-            SimulatedFile file = levels.Count == 0 && topFile is not null ? topFile : _files.Single(each => each.Name == name);
-            IDiskImage image = s_backend.Open(file.Open(readOnly: true), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
+            SimulatedFile file = _files.Single(each => each.Name == name);
+            IDiskImage image = s_backend.Open((left?.Invoke(file) ?? file).Open(readOnly: true), new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
             levels.Add(new Level { Image = image, Path = name, FormatId = QedBackend.Id });
             name = image.Parent is { } parent ? Folder + System.Text.Encoding.UTF8.GetString(parent.NameBytes) : null;
         }

@@ -7,6 +7,7 @@ namespace QedVd.Schedules.Tests;
 internal sealed class ChainSchedule
 {
     private const int Cluster = ChainFiles.Cluster;
+    private const int CombinationsOfFiles = 5;
 
     private static readonly string[] s_operations =
     [
@@ -69,6 +70,7 @@ internal sealed class ChainSchedule
         "levels 1", "levels 2", "levels 3", "mode Ordered", "mode Lazy", "mode WriteThrough", "cancelled", "operation cancelled", "fault struck", "close failed",
         "requests all done", "requests some done",
         .. CrashMoments.Kinds.Select(kind => $"crash {kind}"),
+        .. s_operations.Select(operation => $"crash in {operation}"),
     ];
 
     public Scheduler Scheduler { get; }
@@ -82,29 +84,36 @@ internal sealed class ChainSchedule
         Scheduler.Spawn("opener", async () => disk = await _chain.OpenAsync(Scheduler, _pool, _mode).ConfigureAwait(false));
         Scheduler.Run();
 
-        // Where nothing but the top is written, a power loss concerns that file alone.
-        bool crashes = _mode != ConsistencyMode.Lazy && _operation is "nothing" or "compact";
-        SimulatedFile file = _chain.Files[0];
-        CrashMoments? moments = crashes ? new CrashMoments(Scheduler, _history, () => [file]) : null;
+        CrashMoments? moments = _mode != ConsistencyMode.Lazy && _random.Next(2) == 0 ? new CrashMoments(Scheduler, _history, () => _chain.Files, () => disk!.Path) : null;
         Work(disk!);
         Verify(disk!.Path);
         if (moments is not null)
         {
-            VerifyCrashes(moments, file);
+            VerifyCrashes(moments);
         }
     }
 
-    private void VerifyCrashes(CrashMoments moments, SimulatedFile file)
+    private void VerifyCrashes(CrashMoments moments)
     {
+        _strata.Add($"crash in {_operation}");
         foreach (CrashMoment moment in moments.Draw(_random))
         {
             _strata.Add($"crash {moment.When}");
-            foreach (CrashState state in CrashMoments.DrawStates(_random, file, moment, drawn: 2))
+            Dictionary<string, CrashState[]> states = _chain.Files.ToDictionary(file => file.Name, file => CrashMoments.DrawStates(_random, file, moment).ToArray());
+            for (int i = 0; i < CombinationsOfFiles; i++)
             {
-                CheckReport report = ChainFiles.Check(state.File);
-                Assert.True(report.Corruptions == 0, $"{report.Corruptions} errors after a crash {moment} ({state.Description}): {string.Join("; ", report.Findings.Take(4))}");
-                using VirtualDisk disk = _chain.OpenReadOnly(file.Name, state.File);
-                VerifyLeft(disk, moment.Time, $"{moment}: {state.Description}");
+                // All of every file, nothing of every file, and then of each file something of its own.
+                Dictionary<string, CrashState> left = states.Where(pair => pair.Value.Length > 0)
+                    .ToDictionary(pair => pair.Key, pair => pair.Value[i < 2 ? Math.Min(i, pair.Value.Length - 1) : _random.Next(pair.Value.Length)]);
+                string what = $"after a crash {moment}, {moment.Top} on top ({string.Join("; ", left.Select(pair => $"{pair.Key}: {pair.Value.Description}"))})";
+                foreach ((string name, CrashState state) in left)
+                {
+                    CheckReport report = ChainFiles.Check(state.File);
+                    Assert.True(report.Corruptions == 0, $"{name}: {report.Corruptions} errors {what}: {string.Join("; ", report.Findings.Take(4))}");
+                }
+
+                using VirtualDisk disk = _chain.OpenReadOnly(moment.Top, file => left[file.Name].File);
+                VerifyLeft(disk, moment.Time, what);
             }
         }
     }

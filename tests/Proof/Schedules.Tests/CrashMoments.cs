@@ -14,16 +14,16 @@ internal sealed class CrashMoments
 
     private readonly SectorHistory _history;
     private readonly Func<IReadOnlyList<SimulatedFile>> _files;
-    private readonly List<(long Step, long Time)> _steps = [];
+    private readonly List<(long Step, long Time, string Top)> _steps = [];
 
     /// <summary>Marks each step from now on in the traces of the files.</summary>
-    public CrashMoments(Scheduler scheduler, SectorHistory history, Func<IReadOnlyList<SimulatedFile>> files)
+    public CrashMoments(Scheduler scheduler, SectorHistory history, Func<IReadOnlyList<SimulatedFile>> files, Func<string> top)
     {
         _history = history;
         _files = files;
         scheduler.BeforeStep = step =>
         {
-            _steps.Add((step, history.Now));
+            _steps.Add((step, history.Now, top()));
             foreach (SimulatedFile file in files())
             {
                 file.Mark(step);
@@ -37,7 +37,7 @@ internal sealed class CrashMoments
     /// <summary>Up to two moments before barriers, two after promises and one of all.</summary>
     public IEnumerable<CrashMoment> Draw(Random random)
     {
-        Dictionary<long, long> times = _steps.ToDictionary(each => each.Step, each => each.Time);
+        Dictionary<long, (long Step, long Time, string Top)> known = _steps.ToDictionary(each => each.Step);
         List<long> barriers = [];
         foreach (SimulatedFile file in _files())
         {
@@ -53,20 +53,25 @@ internal sealed class CrashMoments
         }
 
         long[] promises = [.. _history.DurableTimes.Select(time => _steps.Find(each => each.Time >= time)).Where(each => each.Time > 0).Select(each => each.Step)];
-        foreach ((string kind, IReadOnlyList<long> steps, int most) in new (string, IReadOnlyList<long>, int)[] { (BeforeBarrier, barriers, 2), (AfterPromise, promises, 2), (Anywhere, [.. times.Keys], 1) })
+        foreach ((string kind, IReadOnlyList<long> steps, int most) in new (string, IReadOnlyList<long>, int)[] { (BeforeBarrier, barriers, 2), (AfterPromise, promises, 2), (Anywhere, [.. known.Keys], 1) })
         {
             for (int i = 0; i < most && steps.Count > 0; i++)
             {
                 long step = steps[random.Next(steps.Count)];
-                yield return new CrashMoment(step, times[step], kind);
+                yield return new CrashMoment(step, known[step].Time, known[step].Top, kind);
             }
         }
     }
 
     /// <summary>Of what a moment may leave of a file: all, nothing, the guests' sectors without the tables and the other way round, and some drawn from the whole list.</summary>
+    /// <remarks>None of a file that was not there yet.</remarks>
     public static IEnumerable<CrashState> DrawStates(Random random, SimulatedFile file, CrashMoment moment, int drawn = 4)
     {
-        int position = file.Trace.First(operation => operation.Kind == StorageOperationKind.Mark && Equals(operation.Note, moment.Step)).Index;
+        if (file.Trace.FirstOrDefault(operation => operation.Kind == StorageOperationKind.Mark && Equals(operation.Note, moment.Step))?.Index is not { } position)
+        {
+            yield break;
+        }
+
         var options = new PowerLossOptions { ExhaustiveUnits = 3, Samples = 40, Seed = random.Next(), IsData = IsGuests };
         List<CrashState> states = [.. CrashStates.OfPowerLoss(file, position, options)];
         for (int i = 0; i < Math.Min(states.Count, 4 + drawn); i++)

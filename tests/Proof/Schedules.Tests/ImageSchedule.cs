@@ -96,7 +96,7 @@ internal sealed class ImageSchedule
         CrashMoments? moments = null;
         if (_mode != ConsistencyMode.Lazy && _random.Next(2) == 0)
         {
-            moments = new CrashMoments(_scheduler, _history, () => [_file]);
+            moments = new CrashMoments(_scheduler, _history, () => [_file], () => _file.Name);
         }
 
         _scheduler.Spawn("opener", async () =>
