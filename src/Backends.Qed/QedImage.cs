@@ -32,7 +32,7 @@ internal sealed partial class QedImage : DiskImageBase
     public QedImage(QedImageStart start)
     {
         ArgumentNullException.ThrowIfNull(start);
-        Start = start;
+        Start = start with { Tables = null };
         _storage = start.Storage;
         _options = start.Options;
         _header = start.Header;
@@ -49,8 +49,7 @@ internal sealed partial class QedImage : DiskImageBase
         _dirty = new DirtyTables(_pool, _touched);
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
-        ForgetTables();
-        _knownTables.AddAll(start.Tables);
+        ForgetTables(start.Tables ?? new KnownTables(_header.Geometry));
     }
 
     /// <inheritdoc/>
@@ -87,7 +86,7 @@ internal sealed partial class QedImage : DiskImageBase
     /// <summary>Slices of tables that are to be written.</summary>
     internal int DirtySlices => _dirty.Count;
 
-    /// <summary>What the opening handed over.</summary>
+    /// <summary>What the opening handed over, but for where the tables are.</summary>
     internal QedImageStart Start { get; }
 
     /// <inheritdoc/>
@@ -103,12 +102,12 @@ internal sealed partial class QedImage : DiskImageBase
         output.WriteLine($"table memory     {_pool.PagesInUse} of {_pool.CapacityPages} pages of {TablePage.SizeBytes} bytes, shared; {_dirty.Count} slices of this image to be written");
     }
 
-    /// <summary>Starts over with nothing in memory of the tables.</summary>
+    /// <summary>Starts over with nothing in memory of the tables but where they are.</summary>
     [MemberNotNull(nameof(_knownTables), nameof(_freeTables), nameof(_map))]
-    private void ForgetTables()
+    private void ForgetTables(KnownTables known)
     {
         int l1Entries = _header.Geometry.L1EntriesFor(_header.VirtualSizeBytes);
-        _knownTables = new KnownTables(_header.Geometry);
+        _knownTables = known;
         _freeTables = new FreeTables(_header.Geometry, l1Entries);
         SliceProof proof = new(_header, _knownTables, _allocator, _touched);
         _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));

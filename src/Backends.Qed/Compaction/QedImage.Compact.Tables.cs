@@ -44,7 +44,7 @@ internal sealed partial class QedImage
                 // The copy is complete, durably, before the header names it.
                 await _image._writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
                 QedHeader after = await _image.ReplaceHeaderAsync(header => header with { L1TableOffset = to }).ConfigureAwait(false);
-                await _image.SwitchToAsync<AsyncIo>(after).ConfigureAwait(false);
+                await _image.SwitchToAsync<AsyncIo>(after, _image._knownTables).ConfigureAwait(false);
             }
             finally
             {

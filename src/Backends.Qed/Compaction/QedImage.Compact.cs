@@ -167,12 +167,6 @@ internal sealed partial class QedImage
             }
         }
 
-        private bool IsInTable(long[] tables, long cluster)
-        {
-            int index = Array.BinarySearch(tables, cluster);
-            return index >= 0 || (~index > 0 && cluster - tables[~index - 1] < _geometry.TableClusters);
-        }
-
         private bool CanCut => (_image._storage.Facts & StorageFacts.CanSetLength) != 0;
 
         private async ValueTask<UsedClusters> ScanAsync(CancellationToken cancellationToken)
@@ -184,8 +178,7 @@ internal sealed partial class QedImage
             await used.FindAsync<SyncIo>(_walk, cancellationToken).ConfigureAwait(false);
 
             // Every request that may know a table where it was before has ended: what becomes of that place must not be taken for a table.
-            long[] tables = used.SortedTables();
-            _image._knownTables.RemoveWhere(cluster => cluster < used.All.ClusterCount && !IsInTable(tables, cluster));
+            _image._knownTables.ReplaceBelow(used.All.ClusterCount, used.SortedTables());
             return used;
         }
     }

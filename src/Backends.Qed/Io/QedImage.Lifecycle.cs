@@ -97,21 +97,20 @@ internal sealed partial class QedImage
         _touched.Reset();
         Volatile.Write(ref _parent, start.Parent);
         Volatile.Write(ref _warnings, start.Warnings);
-        await SwitchToAsync<AsyncIo>(start.Header).ConfigureAwait(false);
-        _knownTables.AddAll(start.Tables);
+        await SwitchToAsync<AsyncIo>(start.Header, start.Tables ?? new KnownTables(start.Header.Geometry)).ConfigureAwait(false);
         _openFlags = flags;
     }
 
     /// <summary>
-    /// Goes on with another header, which the storage has already, and with nothing in memory of the tables. No write is under way and nothing is dirty;
-    /// readers may be.
+    /// Goes on with another header, which the storage has already, and with nothing in memory of the tables but where they are. No write is under way and
+    /// nothing is dirty; readers may be.
     /// </summary>
-    private async ValueTask SwitchToAsync<TIo>(QedHeader header)
+    private async ValueTask SwitchToAsync<TIo>(QedHeader header, KnownTables known)
         where TIo : struct, IIoMode
     {
         TableCache before = _map.Cache;
         Volatile.Write(ref _header, header);
-        ForgetTables();
+        ForgetTables(known);
         Volatile.Write(ref _virtualSizeBytes, header.VirtualSizeBytes);
         await _epochs.WaitForEarlierAsync<TIo>(CancellationToken.None).ConfigureAwait(false);
         before.Clear();

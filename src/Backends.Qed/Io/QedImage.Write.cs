@@ -200,6 +200,11 @@ internal sealed partial class QedImage
     /// <summary>The table may have become known after the slice was proven that names it as data.</summary>
     private void CheckNoTable(in MapRun run)
     {
+        if (!_knownTables.ContainsAny(run.StorageOffset, run.LengthBytes))
+        {
+            return;
+        }
+
         for (long cluster = _header.Geometry.RoundDown(run.StorageOffset); cluster < run.StorageOffset + run.LengthBytes; cluster += _clusterBytes)
         {
             if (_knownTables.ContainsCluster(cluster))

@@ -28,8 +28,11 @@ internal sealed record QedImageStart
     /// </summary>
     public long GrowthLimitBytes { get; init; } = long.MaxValue;
 
-    /// <summary>Read-write openings: where L2 tables are, so that what names one of them as data is refused before it is written.</summary>
-    public IReadOnlyList<ulong> Tables { get; init; } = [];
+    /// <summary>
+    /// Read-write openings: where all the L2 tables are, so that what names one of them as data is refused before it is written. Null when a check has found
+    /// that nothing does, and when nothing is to be written. The image's own from here on.
+    /// </summary>
+    public KnownTables? Tables { get; init; }
 
     public bool IsReadOnly => (Options.Flags & (ImageOpenFlags.ReadOnly | ImageOpenFlags.Info)) != 0;
 }

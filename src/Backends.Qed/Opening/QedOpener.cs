@@ -69,7 +69,7 @@ internal static class QedOpener
         }
 
         long growthLimit = long.MaxValue;
-        IReadOnlyList<ulong> tables = [];
+        KnownTables? tables = null;
         bool isFenced = WarnOfFence(storage, warnings);
         if (header.NeedsCheck || isFenced)
         {
@@ -87,9 +87,8 @@ internal static class QedOpener
         else
         {
             L1Examination examination = new(storage, header, start.FileLengthBytes);
-            await examination.RunAsync<TIo>(cancellationToken).ConfigureAwait(false);
+            tables = await examination.RunAsync<TIo>(cancellationToken).ConfigureAwait(false);
             growthLimit = examination.GrowthLimitBytes;
-            tables = examination.Tables;
             if (examination.Warning is { } warning)
             {
                 warnings.Add(warning);

@@ -113,7 +113,7 @@ internal sealed partial class QedImage
         {
             await ZeroSlackAsync(_virtualSizeBytes).ConfigureAwait(false);
             _touched.MendFrom(part.FirstCluster, part.FirstTable);
-            await SwitchSizeAsync(now => now with { VirtualSizeBytes = sizeBytes }, tables.Keep).ConfigureAwait(false);
+            await SwitchSizeAsync(now => now with { VirtualSizeBytes = sizeBytes }, _knownTables, () => tables.Keep(_knownTables)).ConfigureAwait(false);
         }
         finally
         {

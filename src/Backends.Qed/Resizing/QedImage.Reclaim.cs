@@ -28,6 +28,9 @@ internal sealed partial class QedImage
         {
             UsedClusters used = NewUsedClusters(frontier, ResizeOperation);
             await used.FindAsync<AsyncIo>(new MetadataWalk(_storage, Header), cancellationToken).ConfigureAwait(false);
+
+            // Every reader of a table that was unlinked has ended: data may come to lie there.
+            _knownTables.ReplaceBelow(used.All.ClusterCount, used.SortedTables());
             long usedEnd = used.UsedEndBytes;
             long end = await CutTailAsync(frontier, usedEnd).ConfigureAwait(false) ? usedEnd : frontier;
             long free = used.FreeCount - ((frontier - usedEnd) >> _clusterBits);

@@ -15,6 +15,7 @@ internal sealed partial class QedImage
         QedHeader after = before with { Geometry = geometry, L1TableOffset = l1, VirtualSizeBytes = sizeBytes };
         TableRelocation relocation = new(
             _storage, before, after, new SliceProof(before, _knownTables, _allocator, _touched), token => tables.MakeTableAsync(geometry, token), progress);
+        KnownTables known = new(geometry);
         long frontier;
         _dirty.Watch();
         try
@@ -40,9 +41,10 @@ internal sealed partial class QedImage
                 await ZeroSlackAsync(_virtualSizeBytes).ConfigureAwait(false);
                 await SwitchSizeAsync(
                     now => now with { Geometry = geometry, L1TableOffset = l1, VirtualSizeBytes = sizeBytes },
+                    known,
                     () =>
                     {
-                        tables.Keep();
+                        tables.Keep(known);
 
                         // Every entry was proven when it was copied.
                         _allocator.TrustUpToEnd();

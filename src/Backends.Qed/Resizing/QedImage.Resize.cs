@@ -49,13 +49,16 @@ internal sealed partial class QedImage
     /// Goes on with a header of another size. All requests that write are held, everything that it needs was written, and what was published is in the
     /// storage.
     /// </summary>
-    private async ValueTask SwitchSizeAsync(Func<QedHeader, QedHeader> change, Action? onSwitched = null)
+    /// <param name="change">Makes the new header of the present one.</param>
+    /// <param name="known">The tables of the new size. Those that are freed by the change may be among them until <see cref="ReclaimAsync"/>.</param>
+    /// <param name="onSwitched">Called when the storage has the new header.</param>
+    private async ValueTask SwitchSizeAsync(Func<QedHeader, QedHeader> change, KnownTables known, Action? onSwitched = null)
     {
         await _writer.CommitAsync<AsyncIo>(CancellationToken.None).ConfigureAwait(false);
         QedHeader before = Header;
         QedHeader after = await ReplaceHeaderAsync(change).ConfigureAwait(false);
         onSwitched?.Invoke();
-        await SwitchToAsync<AsyncIo>(after).ConfigureAwait(false);
+        await SwitchToAsync<AsyncIo>(after, known).ConfigureAwait(false);
         PhysicalGeometry = LogicalGeometry = null;
         RenewWarnings(before, after);
     }

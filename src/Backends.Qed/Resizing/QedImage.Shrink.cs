@@ -30,7 +30,7 @@ internal sealed partial class QedImage
             // This hold takes the other's place before that one ends.
             await HoldAsync<AsyncIo>(WriteHold.OfEverything(), cancellationToken).ConfigureAwait(false);
             await ZeroSlackAsync(sizeBytes).ConfigureAwait(false);
-            await SwitchSizeAsync(now => now with { VirtualSizeBytes = sizeBytes }).ConfigureAwait(false);
+            await SwitchSizeAsync(now => now with { VirtualSizeBytes = sizeBytes }, _knownTables).ConfigureAwait(false);
 
             await ClearTablesBeyondAsync(Header, CancellationToken.None).ConfigureAwait(false);
             frontier = BeginReclaim();

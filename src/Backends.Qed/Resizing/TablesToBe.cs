@@ -16,6 +16,7 @@ internal sealed class TablesToBe(IImageStorage storage, ClusterAllocator allocat
     private const long RoomUnitBytes = 4096;
 
     private readonly List<Reservation> _made = [];
+    private long _l1Offset = -1;
 
     /// <summary>Links tables that follow each other: the first L1 entry, how many, and where the first table is.</summary>
     public delegate ValueTask LinkTables(int first, int count, long tableOffset, CancellationToken cancellationToken);
@@ -46,7 +47,7 @@ internal sealed class TablesToBe(IImageStorage storage, ClusterAllocator allocat
     /// <summary>Makes an L1 table of zeros; returns where it is.</summary>
     public async ValueTask<long> MakeL1Async(QedGeometry geometry, CancellationToken cancellationToken)
     {
-        long offset = await ReserveAsync(geometry, 1, cancellationToken).ConfigureAwait(false);
+        long offset = _l1Offset = await ReserveAsync(geometry, 1, cancellationToken).ConfigureAwait(false);
         long room = NeverWrittenReadsZero && geometry.TableBytes > WholeL1Bytes ? UsedL1Bytes(geometry) : geometry.TableBytes;
         await ZeroAsync(offset, room, cancellationToken).ConfigureAwait(false);
         return offset;
@@ -97,10 +98,15 @@ internal sealed class TablesToBe(IImageStorage storage, ClusterAllocator allocat
         }
     }
 
-    /// <summary>The header names them now: they stay.</summary>
-    public void Keep()
+    /// <summary>The header names them now: they stay, and the set learns where L2 tables are.</summary>
+    public void Keep(KnownTables known)
     {
         IsKept = true;
+        foreach (Reservation made in _made.Where(made => made.Offset != _l1Offset))
+        {
+            known.AddRun(made.Offset, made.Clusters);
+        }
+
         _made.Clear();
     }
 

@@ -21,6 +21,25 @@ public sealed class QedOpenerTests
         Assert.Equal(before, image.File.ComputeHash());
     }
 
+    /// <summary>Tables of 80,000 clusters: all of them are known, not the lowest 65,536.</summary>
+    [Fact]
+    public void Write_WhereAnEntryNamesTheLastOfVeryManyTables_IsRefused_BeforeThatTableIsRead()
+    {
+        const int Tables = 20_000;
+        QedImageBytes image = new(new QedHeaderBytes { ClusterSize = 1 << 16, TableSize = 4, L1Offset = 1 << 16, ImageSize = (ulong)Tables << 31 });
+        for (int i = 0; i < Tables; i++)
+        {
+            image.SetL1(i, image.At(image.FirstFree + (i * 4L)));
+        }
+
+        long last = image.FirstFree + ((Tables - 1) * 4L);
+        image.SetClusters(last + 4).SetL2(image.FirstFree, 1, image.At(last + 3));
+
+        using QedImage disk = Images.Open(image.File);
+
+        Assert.Equal(ImageErrorKind.Corrupt, Assert.Throws<ImageException>(() => disk.Write(1 << 16, new byte[] { 1 })).Kind);
+    }
+
     private static readonly BackendInfo s_info = new QedBackend().Info;
 
     [Theory]
