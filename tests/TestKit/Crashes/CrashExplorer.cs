@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 
 namespace QedVd.TestKit;
 
@@ -22,6 +23,8 @@ public sealed partial class CrashExplorer
     private readonly CrashExploration _result = new();
     private readonly (long Start, long End)[] _windows;
     private readonly Random _random;
+    private readonly SeenStates _seenOfRecovery = new();
+    private Expectation? _expected;
     private string? _recovered;
 
     private CrashExplorer(CrashRecording recording, CrashExplorerOptions options)
@@ -55,29 +58,30 @@ public sealed partial class CrashExplorer
         }
 
         bool onlyKills = _subject.Mode == ConsistencyMode.Unsafe;
-        CrashPoints points = new(_recording.File, 0, _recording.EndPosition, _options, _result, _options.MostStates, onlyKills);
-        int allowedAt = -1;
-        GuestHistory history = _recording.History;
-        Dictionary<long, ulong[]> allowed = [];
+        CrashPoints points = new(_recording.File, 0, _recording.EndPosition, _options, _result, _options.MostStates, onlyKills, new SeenStates(), position => ExpectAt(position).Phase);
         foreach ((CrashState state, bool isKill) in points.States())
         {
-            if (state.Position != allowedAt)
-            {
-                allowed = history.Sectors.ToDictionary(sector => sector, sector => history.Possible(sector, state.Position));
-                allowedAt = state.Position;
-            }
-
             _result.KillStates += isKill ? 1 : 0;
-            Expectation expected = new(history, allowed, state.Position);
-            bool isRecovered = _random.Next(_options.RecoveryOneIn) == 0;
-            if (!Verify(state, expected, isKill, isRecovered) || _result.Found.Count >= _options.MostViolations)
+            Verify(state, ExpectAt(state.Position), isKill, exploresRecovery: _random.Next(_options.RecoveryOneIn) == 0);
+            if (_result.Found.Count >= _options.MostViolations)
             {
-                if (_result.Found.Count >= _options.MostViolations)
-                {
-                    return;
-                }
+                return;
             }
         }
+    }
+
+    /// <summary>What is allowed at a place of the recording; in the same phase as before where nothing of it has changed.</summary>
+    private Expectation ExpectAt(int position)
+    {
+        if (_expected?.Position != position)
+        {
+            GuestHistory history = _recording.History;
+            Dictionary<long, ulong[]> allowed = history.Sectors.ToDictionary(sector => sector, sector => history.Possible(sector, position));
+            Expectation next = new(history, allowed, position, _expected?.Phase ?? 0);
+            _expected = _expected is not null && next.IsSameAs(_expected) ? next : next with { Phase = next.Phase + 1 };
+        }
+
+        return _expected;
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown for a state is a violation.")]
@@ -144,12 +148,14 @@ public sealed partial class CrashExplorer
         GuestHistory history = _recording.History.Fixed(sighting.Values, sighting.SizeBytes, CrashRecording.NameOf(sighting.Parent));
         Dictionary<long, ulong[]> allowed = sighting.Values.ToDictionary(pair => pair.Key, pair => (ulong[])[pair.Value]);
         bool onlyKills = _subject.Mode == ConsistencyMode.Unsafe || isKill;
-        CrashPoints points = new(file, 0, file.Trace.Count, _options, _result, _options.MostRecoveryStates, onlyKills);
+        _seenOfRecovery.Allowed = sighting.Number();
+        _seenOfRecovery.Add(HashOf(state.File));
+        CrashPoints points = new(file, 0, file.Trace.Count, _options, _result, _options.MostRecoveryStates, onlyKills, _seenOfRecovery);
         _recovered = outer;
         foreach ((CrashState inner, bool _) in points.States())
         {
             _result.RecoveryStates++;
-            Verify(inner, new Expectation(history, allowed, inner.Position), isKill, exploresRecovery: false);
+            Verify(inner, new Expectation(history, allowed, inner.Position, Phase: 0), isKill, exploresRecovery: false);
             if (_result.Found.Count >= _options.MostViolations)
             {
                 break;
@@ -159,9 +165,30 @@ public sealed partial class CrashExplorer
         _recovered = null;
     }
 
+    private static UInt128 HashOf(SimulatedFile file) => new PowerLoss(file, file.Recording().Initial, 0, [], new PowerLossOptions()).TellingStates().First().Hash;
+
     /// <summary>What a state may read.</summary>
-    private sealed record Expectation(GuestHistory History, Dictionary<long, ulong[]> Allowed, int Position);
+    private sealed record Expectation(GuestHistory History, Dictionary<long, ulong[]> Allowed, int Position, int Phase)
+    {
+        public bool IsSameAs(Expectation other) =>
+            Allowed.All(pair => other.Allowed.TryGetValue(pair.Key, out ulong[]? values) && values.AsSpan().SequenceEqual(pair.Value))
+            && History.Possible(History.Sizes, Position).SequenceEqual(History.Possible(History.Sizes, other.Position))
+            && History.Possible(History.Parents, Position).SequenceEqual(History.Possible(History.Parents, other.Position));
+    }
 
     /// <summary>What a state read.</summary>
-    private sealed record Sighting(Dictionary<long, ulong> Values, long SizeBytes, ParentReference? Parent);
+    private sealed record Sighting(Dictionary<long, ulong> Values, long SizeBytes, ParentReference? Parent)
+    {
+        /// <summary>Equal for what reads the same.</summary>
+        public ulong Number()
+        {
+            ulong sum = unchecked((ulong)SizeBytes * 0x9E3779B97F4A7C15);
+            foreach ((long sector, ulong value) in Values)
+            {
+                sum = unchecked(sum + BitOperations.RotateLeft((value ^ 0xC2B2AE3D27D4EB4F) * (((ulong)sector << 1) | 1), 29));
+            }
+
+            return sum;
+        }
+    }
 }

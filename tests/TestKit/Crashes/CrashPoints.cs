@@ -1,25 +1,40 @@
 namespace QedVd.TestKit;
 
 /// <summary>Goes through the crash points of a recording and draws from the states that each may leave.</summary>
-internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashExplorerOptions options, CrashExploration counts, int mostStates, bool onlyKills)
+/// <param name="file">The recording.</param>
+/// <param name="start">The first entry of the trace that counts.</param>
+/// <param name="end">The entry of the trace before which it ends.</param>
+/// <param name="options">How much is looked at.</param>
+/// <param name="counts">Where what was looked at is counted.</param>
+/// <param name="mostStates">About how many states there shall be.</param>
+/// <param name="onlyKills">Whether there is no loss of power, only killed processes.</param>
+/// <param name="seen">The states that were looked at already under what is allowed now; those of this recording are added.</param>
+/// <param name="phaseAt">Another number for each position from which on something else is allowed; null: nothing changes.</param>
+internal sealed class CrashPoints(
+    SimulatedFile file, int start, int end, CrashExplorerOptions options, CrashExploration counts, int mostStates, bool onlyKills, SeenStates seen, Func<int, int>? phaseAt = null)
 {
     private const int MostKillsInOneWrite = 4;
+
+    // Fewer would be the telling ones and nothing that is drawn.
+    private const int LeastOfAPoint = 16;
+
     private readonly Random _random = new(options.Seed ^ mostStates);
+    private int _phase;
 
     /// <summary>
-    /// The states, each once between two marks. A point is worth a look where what may be lost is most: before a barrier has completed, and before a mark
-    /// changes what is allowed; what may be left in between may be left there, too.
+    /// The states, each once as long as the same is allowed. A point is worth a look where what may be lost is most: before a barrier has completed, and
+    /// before a mark changes what is allowed; what may be left in between may be left there, too. Where that would be too many states, some points are drawn
+    /// for a closer look; of the others there is what no loss leaves.
     /// </summary>
     public IEnumerable<(CrashState State, bool IsKill)> States()
     {
         (SparseBytes durable, StorageOperation[] trace) = file.Recording();
         SparseBytes all = durable.Clone();
-        List<int> points = [.. Enumerable.Range(start, end + 1 - start).Where(position => position == end || IsPoint(trace, position))];
+        int points = Enumerable.Range(start, end + 1 - start).Count(position => position == end || IsPoint(trace, position));
         int kills = trace.Take(end).Skip(start).Count(operation => operation.IsChange);
         int forKills = onlyKills ? mostStates : mostStates / 5;
-        int share = Math.Max(2, (mostStates - forKills) / Math.Max(1, points.Count));
-        HashSet<UInt128> seen = [];
-        HashSet<UInt128> seenKills = [];
+        int share = Math.Max(LeastOfAPoint, (mostStates - forKills) / Math.Max(1, points));
+        int closer = Math.Max(1, (mostStates - forKills) / share);
         int applied = 0;
         for (int position = 0; position <= end; position++)
         {
@@ -30,7 +45,11 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
                     CrashStates.Apply(trace[applied], durable);
                 }
 
-                foreach (CrashState state in At(durable, trace, applied, position, share, seen))
+                EnterPhase(position);
+                bool isCloser = _random.Next(Math.Max(1, points--)) < closer;
+                List<CrashState> states = At(durable, trace, applied, position, isCloser ? share : 1);
+                closer -= isCloser && states.Count > 0 ? 1 : 0;
+                foreach (CrashState state in states)
                 {
                     yield return (state, false);
                 }
@@ -42,17 +61,12 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
             }
 
             StorageOperation operation = trace[position];
-            if (operation.Kind == StorageOperationKind.Mark)
+            if (position >= start && operation.IsChange && _random.Next(kills) < forKills / 2)
             {
-                seen.Clear();
-                seenKills.Clear();
-            }
-
-            if (position >= start && operation.IsChange)
-            {
-                foreach (CrashState state in Killed(all, operation, _random.Next(kills) < forKills / 2))
+                EnterPhase(position);
+                foreach (CrashState state in Killed(all, operation))
                 {
-                    if (seenKills.Add(state.Hash))
+                    if (seen.Add(state.Hash))
                     {
                         yield return (state, true);
                     }
@@ -66,9 +80,17 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
     private static bool IsPoint(StorageOperation[] trace, int position) =>
         trace[position].Kind == StorageOperationKind.Mark || (trace[position].Kind == StorageOperationKind.Barrier && !trace[position].HasFailed);
 
-    private List<CrashState> At(SparseBytes durable, StorageOperation[] trace, int applied, int position, int share, HashSet<UInt128> seen)
+    private void EnterPhase(int position)
     {
-        // All that there are, or a sample of them, from which some are drawn: never the first so many of all.
+        if (phaseAt is not null && phaseAt(position) is var phase && phase != _phase)
+        {
+            _phase = phase;
+            seen.Clear();
+        }
+    }
+
+    private List<CrashState> At(SparseBytes durable, StorageOperation[] trace, int applied, int position, int share)
+    {
         PowerLoss loss = new(file, durable, position, trace.AsSpan(applied, position - applied), new PowerLossOptions
         {
             ExhaustiveUnits = options.ExhaustiveUnits,
@@ -76,13 +98,30 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
             Seed = options.Seed,
             IsData = bytes => SectorValue.IsGuests(bytes.Span),
         });
-        List<CrashState> candidates = [.. loss.States([.. seen])];
-        if (candidates.Count == 0)
+
+        // Those that tell most, and the rest drawn from all that there are, or from a sample of them.
+        List<CrashState> drawn = [];
+        foreach (CrashState state in loss.TellingStates())
         {
-            return [];
+            if (drawn.Count < share && seen.Add(state.Hash))
+            {
+                drawn.Add(state);
+            }
         }
 
-        if (loss.IsExhaustive && candidates.Count <= share)
+        if (share == 1)
+        {
+            counts.SampledPoints += drawn.Count;
+            return drawn;
+        }
+
+        List<CrashState> others = [.. loss.States().Where(state => !seen.Contains(state.Hash))];
+        if (drawn.Count + others.Count == 0)
+        {
+            return drawn;
+        }
+
+        if (loss.IsExhaustive && drawn.Count + others.Count <= share)
         {
             counts.ExhaustivePoints++;
         }
@@ -91,25 +130,19 @@ internal sealed class CrashPoints(SimulatedFile file, int start, int end, CrashE
             counts.SampledPoints++;
         }
 
-        // Nothing new and everything new are the ones that are always there.
-        for (int i = Math.Min(2, candidates.Count); i < Math.Min(share, candidates.Count); i++)
+        for (int i = 0; i < others.Count && drawn.Count < share; i++)
         {
-            int other = _random.Next(i, candidates.Count);
-            (candidates[i], candidates[other]) = (candidates[other], candidates[i]);
+            int other = _random.Next(i, others.Count);
+            (others[i], others[other]) = (others[other], others[i]);
+            seen.Add(others[i].Hash);
+            drawn.Add(others[i]);
         }
 
-        List<CrashState> drawn = candidates[..Math.Min(share, candidates.Count)];
-        drawn.ForEach(state => seen.Add(state.Hash));
         return drawn;
     }
 
-    private IEnumerable<CrashState> Killed(SparseBytes before, StorageOperation operation, bool isDrawn)
+    private IEnumerable<CrashState> Killed(SparseBytes before, StorageOperation operation)
     {
-        if (!isDrawn)
-        {
-            yield break;
-        }
-
         int sectors = (int)Math.Min(int.MaxValue, operation.LengthBytes / SparseBytes.SectorBytes);
         if (operation.Kind == StorageOperationKind.Write && sectors > 1)
         {

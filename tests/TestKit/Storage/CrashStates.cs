@@ -107,7 +107,9 @@ public static class CrashStates
     internal static CrashState Killed(SimulatedFile file, SparseBytes content, int position, string description)
     {
         SparseBytes left = content.Clone();
-        return new CrashState(position, StateHash.Of(left, left.LengthBytes, leavesGarbage: false), () => new SimulatedFile(file.Name, file.Facts, left), () => description);
+        bool isGarbageElsewhere = (file.Facts & StorageFacts.NeverWrittenReadsZero) == 0;
+        UInt128 hash = isGarbageElsewhere ? StateHash.OfKept(left) : StateHash.Of(left, left.LengthBytes, leavesGarbage: false);
+        return new CrashState(position, hash, () => new SimulatedFile(file.Name, file.Facts, left), () => description);
     }
 
     /// <summary>What barriers cover that had completed before the position.</summary>

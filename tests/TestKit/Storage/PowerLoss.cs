@@ -16,8 +16,8 @@ internal sealed class PowerLoss
     private readonly bool _leavesGarbage;
     private readonly List<PowerLossUnit> _units = [];
     private readonly List<long> _lengths = [];
-    private UInt128[] _bases = [];
-    private UInt128[][][] _differences = [];
+    private readonly UInt128[] _bases;
+    private readonly UInt128[][][] _differences;
 
     public PowerLoss(SimulatedFile file, SparseBytes durable, int position, ReadOnlySpan<StorageOperation> epoch, PowerLossOptions options)
     {
@@ -27,6 +27,8 @@ internal sealed class PowerLoss
         _options = options;
         _leavesGarbage = options.LeavesGarbage ?? (file.Facts & StorageFacts.NeverWrittenReadsZero) == 0;
         Collect(epoch);
+        _bases = [.. _lengths.Select(length => StateHash.Of(_durable, length, _leavesGarbage))];
+        _differences = new UInt128[_lengths.Count][][];
     }
 
     /// <summary>Whether <see cref="States"/> leaves none out.</summary>
@@ -37,18 +39,33 @@ internal sealed class PowerLoss
     public IEnumerable<CrashState> States(HashSet<UInt128>? seen = null)
     {
         seen ??= [];
-        _bases = [.. _lengths.Select(length => StateHash.Of(_durable, length, _leavesGarbage))];
-        _differences = new UInt128[_lengths.Count][][];
         foreach (int[] choice in IsExhaustive ? EveryChoice() : SampledChoices())
         {
             UInt128 hash = HashOf(choice);
             if (seen.Add(hash))
             {
-                int[] kept = (int[])choice.Clone();
-                yield return new CrashState(_position, hash, () => Build(kept), () => Describe(kept));
+                yield return StateOf((int[])choice.Clone(), hash);
             }
         }
     }
+
+    /// <summary>
+    /// The states that tell most, the length being the last: everything new, only what the format wrote, only what the guest wrote, all but the first, all but
+    /// the last, only the last, only the first. Some may be the same.
+    /// </summary>
+    public IEnumerable<CrashState> TellingStates()
+    {
+        // Of no changes there is one state.
+        int last = _units.Count - 1;
+        Func<int, bool>[] choices = [_ => true, unit => !_units[unit].IsData, unit => _units[unit].IsData, unit => unit > 0, unit => unit < last, unit => unit == last, unit => unit == 0];
+        foreach (Func<int, bool> isNew in choices)
+        {
+            int[] choice = Choose(_lengths.Count - 1, isNew);
+            yield return StateOf(choice, HashOf(choice));
+        }
+    }
+
+    private CrashState StateOf(int[] choice, UInt128 hash) => new(_position, hash, () => Build(choice), () => Describe(choice));
 
     // A choice holds a version for each unit, and an index into the lengths at its end.
     private IEnumerable<int[]> EveryChoice()

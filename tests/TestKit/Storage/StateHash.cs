@@ -61,6 +61,24 @@ internal static class StateHash
         return sum;
     }
 
+    /// <summary>The number of a killed process's file, in which never written sectors are zero, among those of power losses that leave garbage.</summary>
+    public static UInt128 OfKept(SparseBytes content)
+    {
+        UInt128 sum = Of(content, content.LengthBytes, leavesGarbage: true);
+        Span<byte> zeros = stackalloc byte[SparseBytes.SectorBytes];
+        zeros.Clear();
+        for (long sector = 0; sector * SparseBytes.SectorBytes < content.LengthBytes; sector++)
+        {
+            if (!content.IsWritten(sector))
+            {
+                int inside = (int)Math.Min(SparseBytes.SectorBytes, content.LengthBytes - (sector * SparseBytes.SectorBytes));
+                sum = unchecked(sum + OfSector(sector, zeros[..inside], leavesGarbage: true));
+            }
+        }
+
+        return sum;
+    }
+
     private static ulong Mix(ulong a, ulong b)
     {
         ulong high = Math.BigMul(a, b, out ulong low);

@@ -49,9 +49,13 @@ internal sealed class QedCase
         TablePages = _random.Next(3) switch { 0 => 1, 1 => 2, _ => 0 };
         _withHoles = _random.Next(2) == 0;
         _damage = Kind == QedCaseKind.Repair ? _random.Next(1, 16) : 0;
-        long start = search.IsLong ? 0 : search.Seed % QedLetter.ShortSequences;
-        _letters = Kind == QedCaseKind.Short
-            ? QedLetter.ShortSequence(((number / 2 * Stride) + start) % QedLetter.ShortSequences)
+        IsThorough = new Random(Seed ^ 0x5EED).Next(40) == 0;
+
+        // The seed alone says where they begin: with it and a number any run meets the same case.
+        long start = search.SeedOf(-1) % QedLetter.ShortSequences;
+        ShortNumber = Kind == QedCaseKind.Short ? ((number / 2 * Stride) + start) % QedLetter.ShortSequences : null;
+        _letters = ShortNumber is { } sequence
+            ? QedLetter.ShortSequence(sequence)
             : [.. Enumerable.Range(0, _random.Next(3, 7)).Select(_ => QedLetter.All[_random.Next(QedLetter.All.Length)])];
     }
 
@@ -60,6 +64,12 @@ internal sealed class QedCase
     public int Seed { get; }
 
     public QedCaseKind Kind { get; }
+
+    /// <summary>Of a short one: which of the sequences of one and two letters it is.</summary>
+    public long? ShortNumber { get; }
+
+    /// <summary>Whether it is looked at more closely than others: one in forty, of whatever kind.</summary>
+    public bool IsThorough { get; }
 
     public QedLayout Layout { get; }
 
