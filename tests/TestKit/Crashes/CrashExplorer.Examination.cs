@@ -8,17 +8,29 @@ public sealed partial class CrashExplorer
         private readonly CrashSubject _subject = explorer._subject;
         private readonly Random _random = explorer._random;
         private byte[] _bytes = [];
+        private long[] _probes = [];
         private ComposedImage? _image;
 
         public void Dispose() => _image?.Dispose();
 
-        public Sighting? Run(out bool needsCheck)
+        /// <summary>Whether the format's own mark was set.</summary>
+        public bool NeedsCheck { get; private set; }
+
+        /// <summary>Whether the state had to be repaired first: a repair of what the recording had damaged was interrupted.</summary>
+        public bool IsBroken { get; private set; }
+
+        /// <summary>What had leaked.</summary>
+        public long LeakBytes { get; private set; }
+
+        /// <summary>The file after it was opened, written to and closed; null when it did not come to that.</summary>
+        public SimulatedFile? Recovered { get; private set; }
+
+        public Sighting? Run()
         {
             SimulatedFile file = state.File;
             CheckReport report = CheckAsLeft(file);
-            needsCheck = report.NeedsCheck;
             SimulatedFile work = file.Copy();
-            if (_subject.IsDamaged)
+            if (IsBroken)
             {
                 _subject.Check(work, RepairMode.All);
             }
@@ -39,19 +51,31 @@ public sealed partial class CrashExplorer
             {
                 Report("I5", $"after recovery and close: {Text(after)}");
             }
+            else if (!IsBroken && !NeedsCheck && after.Leaks > report.Leaks)
+            {
+                Report("I6", $"{report.Leaks} leaks before, and after recovery and close: {Text(after)}");
+            }
 
-            if (!report.NeedsCheck && !_subject.IsDamaged)
+            Recovered = work;
+            bool wasRepaired = NeedsCheck || IsBroken;
+            if (!wasRepaired)
             {
                 ReadWithSecondReader(file, sighting);
-                if (_random.Next(explorer._options.ReadOnlyOneIn) == 0)
-                {
-                    OpenReadOnly(file, sighting);
-                }
+            }
+
+            if (wasRepaired || _random.Next(4) == 0)
+            {
+                ReadWithSecondReader(work, sighting);
+            }
+
+            if (_random.Next(explorer._options.ReadOnlyOneIn) == 0)
+            {
+                OpenReadOnly(file, wasRepaired ? null : sighting);
             }
 
             if (_random.Next(explorer._options.ReclaimOneIn) == 0)
             {
-                Reclaim(sighting, report.NeedsCheck || _subject.IsDamaged);
+                Reclaim(sighting, wasRepaired);
             }
 
             return sighting;
@@ -62,47 +86,76 @@ public sealed partial class CrashExplorer
 
         private void Report(string rule, string message) => explorer.Report(rule, message, state);
 
-        /// <summary>I9, and the bound of I6.</summary>
+        /// <summary>I9, the header of I10, and the bound of I6.</summary>
         private CheckReport CheckAsLeft(SimulatedFile file)
         {
             CheckReport report = _subject.Check(file);
-            if (!report.NeedsCheck && !report.IsSound && !_subject.IsDamaged)
+            NeedsCheck = report.NeedsCheck;
+            IsBroken = expected.MayBeBroken && !report.IsSound;
+            if (!report.NeedsCheck && !report.IsSound && (!IsBroken || _subject.IsDamageMarked))
             {
                 Report("I9", $"no check is due, but: {Text(report)}");
             }
 
-            if (report.Leaks > 0 && !_subject.IsDamaged)
+            if (_subject.HeaderOf is { } headerOf && headerOf(file) is var header && explorer.HeadersAt(expected.Position) is var headers && !headers.Contains(header))
             {
-                long leaked = report.Leaks * explorer._recording.BlockBytes;
+                Report("I10", $"the header is {header}; there have been: {string.Join(" / ", headers.Distinct())}");
+            }
+
+            LeakBytes = report.Leaks * explorer._recording.BlockBytes;
+            if (LeakBytes > 0 && !IsBroken)
+            {
                 explorer._result.LeakStates++;
-                explorer._result.MostLeakBytes = Math.Max(explorer._result.MostLeakBytes, leaked);
-                long bound = explorer._recovered is null ? explorer.MostLeakBytes(state.Position) + _subject.LeakAllowanceBytes : long.MaxValue;
-                if (leaked > bound)
+                explorer._result.MostLeakBytes = Math.Max(explorer._result.MostLeakBytes, LeakBytes);
+                long bound = explorer.MostLeakBytes(state.Position, file.LengthBytes);
+                if (LeakBytes > bound)
                 {
-                    Report("I6", $"{report.Leaks} leaks are {leaked} bytes; allowed: {bound}");
+                    Report("I6", $"{report.Leaks} leaks are {LeakBytes} bytes; allowed: {bound}");
                 }
             }
 
             return report;
         }
 
-        /// <summary>I12, and that reading only finds the same.</summary>
-        private void OpenReadOnly(SimulatedFile file, Sighting sighting)
+        /// <summary>I12, and that reading only finds the same; null: it need not, before the repair that is due.</summary>
+        private void OpenReadOnly(SimulatedFile file, Sighting? sighting)
         {
             SimulatedFile copy = file.Copy();
-            Sighting? readOnly = Look(copy, isReadOnly: true);
-            _image?.Image.Close();
-            _image?.Dispose();
-            _image = null;
+            Sighting? readOnly = null;
+            try
+            {
+                if (sighting is not null)
+                {
+                    readOnly = Look(copy, isReadOnly: true);
+                }
+                else
+                {
+                    _image = new ComposedImage(_subject.Open(copy, isReadOnly: true), _subject.Parents);
+                    ReadWindows(_image.Image.VirtualSizeBytes);
+                }
+            }
+            catch (ImageException) when (sighting is null)
+            {
+                // A damaged image may say so.
+            }
+
+            Close();
             if (copy.CountOfChanges() > 0)
             {
                 Report("I12", "a read-only opening has changed the file");
             }
 
-            if (readOnly is not null)
+            if (readOnly is not null && sighting is not null)
             {
                 Compare(sighting, readOnly, "I12", "read-only, the image reads otherwise");
             }
+        }
+
+        private void Close()
+        {
+            _image?.Image.Close();
+            _image?.Dispose();
+            _image = null;
         }
 
         /// <summary>The rest of I6.</summary>
@@ -117,9 +170,7 @@ public sealed partial class CrashExplorer
             }
 
             Sighting? again = Look(copy, isReadOnly: !report.NeedsCheck);
-            _image?.Image.Close();
-            _image?.Dispose();
-            _image = null;
+            Close();
             if (again is not null)
             {
                 Compare(sighting, again, "I6", "reclaiming leaks has changed the disk");
@@ -279,7 +330,7 @@ public sealed partial class CrashExplorer
                 {
                     _image!.Read(offset, bytes);
                     long sector = offset / SparseBytes.SectorBytes;
-                    if (!IsProbe(sector, SectorValue.Of(bytes)) && SectorValue.Of(bytes) != expected.History.UntouchedValue(sector))
+                    if (SectorValue.Of(bytes) != expected.History.UntouchedValue(sector) && !IsProbe(sector, SectorValue.Of(bytes)))
                     {
                         Report("I3", $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(SectorValue.Of(bytes))}");
                         return false;
@@ -306,29 +357,53 @@ public sealed partial class CrashExplorer
             return true;
         }
 
-        // A recovery that was crashed has written a probe, which may be there or not.
-        private bool IsProbe(long sector, ulong value) => explorer._recovered is not null && (value == SectorValue.Of(ProbeWriter, sector) || value == SectorValue.Zero);
+        // Where this examination, or a recovery that was crashed, has written what is allocated next.
+        private bool IsProbe(long sector, ulong value) =>
+            value == SectorValue.Of(ProbeWriter, sector) && (IsIn(_probes, sector) || (explorer._recovered is not null && IsIn(explorer._probesOfRecovery, sector)));
+
+        private bool IsIn(long[] places, long sector)
+        {
+            long block = Math.Max(explorer._recording.BlockBytes, 4096);
+            return Array.Exists(places, place => sector * SparseBytes.SectorBytes >= place && sector * SparseBytes.SectorBytes < place + block);
+        }
 
         /// <summary>I7: what is allocated next must not be shared with anything.</summary>
         private void ContinueWriting(SimulatedFile work, Sighting sighting)
         {
-            foreach (long offset in explorer.FreshPlaces(_image!.Image))
+            _probes = [.. explorer.FreshPlaces(_image!.Image)];
+            foreach (long offset in _probes)
             {
                 SyncIo.Block(_image.WriteAsync(offset, ProbeData(offset, _image.Image), WriteFlags.None));
             }
 
-            Compare(sighting, new Sighting(ReadWindows(sighting.SizeBytes), sighting.SizeBytes, null), "I7", "a later write has changed something else");
-            _image.Image.Close();
-            _image.Dispose();
-            _image = null;
+            ReadAgain(sighting, "");
+            Close();
             if (_random.Next(4) == 0)
             {
                 _image = new ComposedImage(_subject.Open(work, isReadOnly: true), _subject.Parents);
-                Compare(sighting, new Sighting(ReadWindows(sighting.SizeBytes), sighting.SizeBytes, null), "I7", "a later write has changed something else, seen when opened again");
-                _image.Image.Close();
-                _image.Dispose();
-                _image = null;
+                WalkTheRest(sighting.SizeBytes, ReadAgain(sighting, ", seen when opened again"));
+                Close();
             }
+
+            _probes = [];
+        }
+
+        private Dictionary<long, ulong> ReadAgain(Sighting sighting, string when)
+        {
+            Dictionary<long, ulong> values = ReadWindows(sighting.SizeBytes);
+            Compare(sighting, new Sighting(values, sighting.SizeBytes, null), "I7", $"a later write has changed something else{when}");
+            foreach (long offset in _probes)
+            {
+                byte[] written = ProbeData(offset, _image!.Image);
+                byte[] read = new byte[written.Length];
+                _image.Read(offset, read);
+                if (!read.AsSpan().SequenceEqual(written))
+                {
+                    Report("I7", $"what was written at {offset} does not read so{when}");
+                }
+            }
+
+            return values;
         }
     }
 }

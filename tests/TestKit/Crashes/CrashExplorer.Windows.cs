@@ -5,8 +5,6 @@ public sealed partial class CrashExplorer
 {
     private const int ProbeWriter = 0xFE00;
 
-    private StorageOperation[]? _trace;
-
     private static (long Start, long End)[] WindowsOf(CrashRecording recording)
     {
         long block = Math.Max(recording.BlockBytes, SparseBytes.SectorBytes);
@@ -54,22 +52,5 @@ public sealed partial class CrashExplorer
         byte[] data = new byte[Math.Max(image.Limits.BlockBytes, 4096)];
         SectorValue.Fill(data, ProbeWriter, offset / SparseBytes.SectorBytes);
         return data;
-    }
-
-    /// <summary>
-    /// What may have leaked: all that was written or reserved since the last flush (what a commit has made durable is not linked yet), and what the steps
-    /// have touched (it may have been unlinked).
-    /// </summary>
-    private long MostLeakBytes(int position)
-    {
-        _trace ??= [.. _recording.File.Trace];
-        int flushed = _recording.History.Flushes.Where(flush => flush.Completed < position).Select(flush => flush.Begun).DefaultIfEmpty(0).Max();
-        long bytes = _windows.Sum(window => window.End - window.Start);
-        for (int index = flushed; index < position; index++)
-        {
-            bytes += _trace[index].Kind is StorageOperationKind.Write or StorageOperationKind.Allocate ? _trace[index].LengthBytes : 0;
-        }
-
-        return bytes;
     }
 }

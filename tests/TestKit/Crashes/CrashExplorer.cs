@@ -26,6 +26,10 @@ public sealed partial class CrashExplorer
     private readonly SeenStates _seenOfRecovery = new();
     private Expectation? _expected;
     private string? _recovered;
+    private StorageOperation[]? _recoveryTrace;
+    private string[]? _headersOfRecovery;
+    private long[] _probesOfRecovery = [];
+    private long _leaksBeforeRecovery;
 
     private CrashExplorer(CrashRecording recording, CrashExplorerOptions options)
     {
@@ -77,7 +81,8 @@ public sealed partial class CrashExplorer
         {
             GuestHistory history = _recording.History;
             Dictionary<long, ulong[]> allowed = history.Sectors.ToDictionary(sector => sector, sector => history.Possible(sector, position));
-            Expectation next = new(history, allowed, position, _expected?.Phase ?? 0);
+            bool mayBeBroken = _subject.IsDamaged && !_subject.IsDamageOnlyLeaks && position <= _recording.RepairedPosition;
+            Expectation next = new(history, allowed, position, mayBeBroken, _expected?.Phase ?? 0);
             _expected = _expected is not null && next.IsSameAs(_expected) ? next : next with { Phase = next.Phase + 1 };
         }
 
@@ -85,16 +90,15 @@ public sealed partial class CrashExplorer
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever is thrown for a state is a violation.")]
-    private bool Verify(CrashState state, Expectation expected, bool isKill, bool exploresRecovery)
+    private void Verify(CrashState state, Expectation expected, bool isKill, bool exploresRecovery)
     {
         _result.States++;
         int before = _result.Found.Count;
         Sighting? sighting = null;
-        bool needsCheck = false;
+        using Examination examination = new(this, state, expected);
         try
         {
-            using Examination examination = new(this, state, expected);
-            sighting = examination.Run(out needsCheck);
+            sighting = examination.Run();
         }
         catch (Exception exception)
         {
@@ -102,31 +106,49 @@ public sealed partial class CrashExplorer
         }
 
         bool isRight = _result.Found.Count == before;
-        if (_options.Peer is { } peer && sighting is not null && !_subject.IsDamaged && (!isRight || _random.Next(_options.PeerOneIn) == 0))
+        if (_options.Peer is not null && (!isRight || _random.Next(_options.PeerOneIn) == 0))
         {
-            _result.PeerLooks++;
-            if (peer(new CrashLook(_subject, state.File, sighting.Values, needsCheck, sighting.Parent)) is { } wrong)
-            {
-                Report("peer", wrong, state);
-            }
+            AskPeer(state, examination, sighting, both: !isRight);
         }
 
         if (isRight && exploresRecovery && sighting is not null)
         {
-            ExploreRecovery(state, sighting, isKill);
+            ExploreRecovery(state, expected, examination, sighting, isKill);
+        }
+    }
+
+    /// <summary>The peer looks at the file as it was left, or as it is after the recovery; at both where something is wrong.</summary>
+    private void AskPeer(CrashState state, Examination examination, Sighting? sighting, bool both)
+    {
+        bool recovered = _random.Next(2) == 0;
+        if (!examination.IsBroken && (both || !recovered))
+        {
+            Ask(state.File, examination.NeedsCheck, "");
         }
 
-        return isRight;
+        if (examination.Recovered is not null && (both || recovered || examination.IsBroken))
+        {
+            Ask(examination.Recovered, needsCheck: false, "after the recovery: ");
+        }
+
+        void Ask(SimulatedFile file, bool needsCheck, string when)
+        {
+            _result.PeerLooks++;
+            if (_options.Peer!(new CrashLook(_subject, file, sighting?.Values ?? [], needsCheck, sighting?.Parent)) is { } wrong)
+            {
+                Report("peer", when + wrong, state);
+            }
+        }
     }
 
     private void Report(string rule, string message, CrashState state) =>
         _result.Found.Add(new CrashViolation(rule, message, _recovered is null ? state.Description : $"{state.Description}\nwhile this was recovered: {_recovered}"));
 
     /// <summary>I8: the recovery of a state is recorded and crashed; whoever recovers then finds what the first would have found.</summary>
-    private void ExploreRecovery(CrashState state, Sighting sighting, bool isKill)
+    private void ExploreRecovery(CrashState state, Expectation expected, Examination examination, Sighting sighting, bool isKill)
     {
         SimulatedFile file = state.File.Copy();
-        bool repairs = _subject.IsDamaged || _random.Next(2) == 0;
+        bool repairs = examination.IsBroken || _random.Next(2) == 0;
         if (repairs)
         {
             _subject.Check(file, RepairMode.All);
@@ -136,7 +158,8 @@ public sealed partial class CrashExplorer
         {
             // Opening, and the first write, to where nothing was: what recovers by itself does so now. It changes no sector that is looked at.
             ComposedImage composed = new(image, _subject.Parents);
-            foreach (long offset in FreshPlaces(image))
+            _probesOfRecovery = [.. FreshPlaces(image)];
+            foreach (long offset in _probesOfRecovery)
             {
                 SyncIo.Block(composed.WriteAsync(offset, ProbeData(offset, image), WriteFlags.None));
             }
@@ -152,10 +175,13 @@ public sealed partial class CrashExplorer
         _seenOfRecovery.Add(HashOf(state.File));
         CrashPoints points = new(file, 0, file.Trace.Count, _options, _result, _options.MostRecoveryStates, onlyKills, _seenOfRecovery);
         _recovered = outer;
+        _recoveryTrace = [.. file.Trace];
+        _headersOfRecovery = _subject.HeaderOf is null ? null : [.. HeadersOf(file).Select(header => header.Header), _subject.HeaderOf(file)];
+        _leaksBeforeRecovery = examination.NeedsCheck || examination.IsBroken ? state.File.LengthBytes : examination.LeakBytes;
         foreach ((CrashState inner, bool _) in points.States())
         {
             _result.RecoveryStates++;
-            Verify(inner, new Expectation(history, allowed, inner.Position, Phase: 0), isKill, exploresRecovery: false);
+            Verify(inner, new Expectation(history, allowed, inner.Position, expected.MayBeBroken, Phase: 0), isKill, exploresRecovery: false);
             if (_result.Found.Count >= _options.MostViolations)
             {
                 break;
@@ -163,15 +189,18 @@ public sealed partial class CrashExplorer
         }
 
         _recovered = null;
+        _recoveryTrace = null;
+        _headersOfRecovery = null;
     }
 
     private static UInt128 HashOf(SimulatedFile file) => new PowerLoss(file, file.Recording().Initial, 0, [], new PowerLossOptions()).TellingStates().First().Hash;
 
     /// <summary>What a state may read.</summary>
-    private sealed record Expectation(GuestHistory History, Dictionary<long, ulong[]> Allowed, int Position, int Phase)
+    private sealed record Expectation(GuestHistory History, Dictionary<long, ulong[]> Allowed, int Position, bool MayBeBroken, int Phase)
     {
         public bool IsSameAs(Expectation other) =>
-            Allowed.All(pair => other.Allowed.TryGetValue(pair.Key, out ulong[]? values) && values.AsSpan().SequenceEqual(pair.Value))
+            MayBeBroken == other.MayBeBroken
+            && Allowed.All(pair => other.Allowed.TryGetValue(pair.Key, out ulong[]? values) && values.AsSpan().SequenceEqual(pair.Value))
             && History.Possible(History.Sizes, Position).SequenceEqual(History.Possible(History.Sizes, other.Position))
             && History.Possible(History.Parents, Position).SequenceEqual(History.Possible(History.Parents, other.Position));
     }

@@ -11,6 +11,7 @@ public sealed class CrashRecording
     private readonly List<string> _problems = [];
     private ComposedImage? _image;
     private int _writers;
+    private int _openings;
 
     private CrashRecording(CrashSubject subject, SimulatedFile file, GuestHistory history, bool isPrelude, int writers)
     {
@@ -39,10 +40,16 @@ public sealed class CrashRecording
     /// <summary>How many entries of the trace count: what closing the image did at the very end does not.</summary>
     public int EndPosition { get; private set; }
 
+    /// <summary>Where in the trace the damage (<see cref="CrashSubject.Damage"/>) had been repaired.</summary>
+    public int RepairedPosition { get; private set; } = int.MaxValue;
+
     /// <summary>The block size of the image.</summary>
     public int BlockBytes { get; private set; }
 
     internal GuestHistory History => _history;
+
+    /// <summary>What may have been unlinked, and by which opening of the image: none that comes later knows that it is free.</summary>
+    internal List<FreedRoom> Freed { get; } = [];
 
     /// <summary>
     /// Makes an image, runs a prelude on it, closes it, and records a workload from there on.
@@ -73,6 +80,7 @@ public sealed class CrashRecording
 
         CrashRecording recording = new(subject, start, afterwards, isPrelude: false, before._writers) { Operations = [.. operations] };
         recording._problems.AddRange(before._problems);
+        recording.Freed.AddRange(before.Freed.Select(freed => freed with { Begun = -1, Opening = -1 }));
         recording.Run(recording.Operations, close: false);
         return recording;
     }
@@ -119,6 +127,25 @@ public sealed class CrashRecording
     {
         _image = new ComposedImage(Subject.Open(_file, isReadOnly: false, isRecorded: true), Subject.Parents);
         BlockBytes = _image.Image.Limits.BlockBytes;
+        _openings++;
+    }
+
+    // A step gives blocks of the disk back, those that it names or all beyond the new size; compacting may give back any that was touched.
+    private void NoteFreed(GuestOperation step, int begun)
+    {
+        (long start, long end) = step.Kind switch
+        {
+            GuestOperationKind.Zero or GuestOperationKind.Discard => (step.Offset, step.Offset + step.LengthBytes),
+            GuestOperationKind.Resize => (step.Offset, long.MaxValue),
+            GuestOperationKind.Compact => (0, long.MaxValue),
+            _ => (0, 0),
+        };
+        IEnumerable<long> sectors = end == long.MaxValue
+            ? _history.Sectors.Select(sector => sector * SparseBytes.SectorBytes).Where(offset => offset >= start)
+            : Enumerable.Range(0, (int)((end - start + BlockBytes - 1) / BlockBytes) + 1).Select(block => start + ((long)block * BlockBytes)).Where(offset => offset / BlockBytes * BlockBytes < end);
+        long tables = step.Kind == GuestOperationKind.Resize ? Subject.TablesOfResizeBytes : 0;
+        Freed.AddRange(sectors.Select(offset => offset / BlockBytes).Distinct().Select(block => new FreedRoom(begun, _openings, block, 0)));
+        Freed.Add(new FreedRoom(begun, _openings, -1, tables));
     }
 
     private Task PerformAsync(GuestOperation operation) => operation.Kind switch
@@ -159,7 +186,7 @@ public sealed class CrashRecording
         {
             _file.MarkAt($"repair {mode}");
             CheckReport report = Subject.Check(_file, mode, isRecorded: true);
-            _file.MarkAt("repaired");
+            RepairedPosition = Math.Min(RepairedPosition, _file.MarkAt("repaired"));
             if (mode == RepairMode.All ? !report.IsClean : report.Leaks > 0)
             {
                 _problems.Add($"after repair {mode}: {report.Corruptions} corruptions, {report.Leaks} leaks, {report.CheckErrors} errors");
@@ -213,6 +240,9 @@ public sealed class CrashRecording
         }
     }
 
+    /// <summary>A block of the disk, or bytes of tables, that a step may have unlinked.</summary>
+    internal sealed record FreedRoom(int Begun, int Opening, long Block, long TableBytes);
+
     /// <summary>A step under way: what it will have changed, and how it is carried out.</summary>
     private sealed class Pending
     {
@@ -229,6 +259,7 @@ public sealed class CrashRecording
             _recording = recording;
             _operation = operation;
             _begun = begun;
+            recording.NoteFreed(operation, begun);
             switch (operation.Kind)
             {
                 case GuestOperationKind.Write:

@@ -3,6 +3,9 @@ namespace QedVd.TestKit;
 /// <summary>What is explored: a format, how its image is made and opened, and what lies beneath it.</summary>
 public sealed record CrashSubject
 {
+    // Far more than an image of a few blocks needs: who asks for more goes round in circles (I1).
+    private const long LeastBudget = 10_000;
+
     /// <summary>The format.</summary>
     public required IImageBackend Backend { get; init; }
 
@@ -24,8 +27,17 @@ public sealed record CrashSubject
     /// <summary>Memory for tables while the workload runs, in pages; 0: more than it needs.</summary>
     public int TablePages { get; init; }
 
-    /// <summary>Done to the image after the prelude; then every state is repaired before it is opened, as it is refused otherwise.</summary>
+    /// <summary>
+    /// Done to the image after the prelude; the workload's first step repairs it. Until that has ended, a state that is not sound is repaired before it is
+    /// opened, as it is refused otherwise.
+    /// </summary>
     public Action<SimulatedFile>? Damage { get; init; }
+
+    /// <summary>Whether the damage is nothing but leaks: then all rules hold at once.</summary>
+    public bool IsDamageOnlyLeaks { get; init; }
+
+    /// <summary>Whether the damage sets the format's own mark: then that is there until the image is sound.</summary>
+    public bool IsDamageMarked { get; init; }
 
     /// <summary>Places of the disk (from, to, length, whole sectors) that the damage makes read as others do.</summary>
     public IReadOnlyList<(long From, long To, long LengthBytes)> DamagedCopies { get; init; } = [];
@@ -36,10 +48,23 @@ public sealed record CrashSubject
     /// <summary>A second reader of the format, that knows nothing of the first; null: none.</summary>
     public Func<SimulatedFile, IPlainReading>? SecondReader { get; init; }
 
-    /// <summary>
-    /// Leaks that a state may have beyond what was written in the epoch under way, in bytes: what the format takes ahead of need, and what its prelude had.
-    /// </summary>
+    /// <summary>Leaks that the image has from the start, in bytes.</summary>
     public long LeakAllowanceBytes { get; init; }
+
+    /// <summary>How much longer a file of some length is made ahead of need; null: by no more than what is written at once.</summary>
+    public Func<long, long>? GrowthStepBytes { get; init; }
+
+    /// <summary>What a change of the size may leave behind of tables, in bytes.</summary>
+    public long TablesOfResizeBytes { get; init; }
+
+    /// <summary>
+    /// All that the header says, as one text: what a crash leaves is that which was there when a step began or had ended, or what was written as one, never a
+    /// mixture. Null: not looked at.
+    /// </summary>
+    public Func<SimulatedFile, string>? HeaderOf { get; init; }
+
+    /// <summary>How long the header is: a write of so much at the start of the file is one header.</summary>
+    public int HeaderBytes { get; init; } = SparseBytes.SectorBytes;
 
     /// <summary>For a failed test.</summary>
     public string Description { get; init; } = "";
@@ -49,8 +74,7 @@ public sealed record CrashSubject
 
     internal IDiskImage Open(SimulatedFile file, bool isReadOnly, bool isRecorded = false)
     {
-        SimulatedStorage handle = file.Open(isReadOnly);
-        IImageStorage storage = isRecorded && Between is not null ? Between(handle) : handle;
+        IImageStorage storage = Storage(file, isReadOnly, isRecorded);
         try
         {
             IDiskImage image = Backend.Open(storage, new ImageOpenOptions
@@ -81,10 +105,13 @@ public sealed record CrashSubject
         }
 
         repair = (capabilities & ImageCapabilities.Repair) == 0 ? RepairMode.None : repair;
-        using SimulatedStorage handle = file.Open(readOnly: repair == RepairMode.None);
-        IImageStorage storage = isRecorded && Between is not null ? Between(handle) : handle;
+        using IImageStorage storage = Storage(file, isReadOnly: repair == RepairMode.None, isRecorded);
         Task<CheckReport> check = Backend.CheckAsync(storage, new CheckOptions { Repair = repair, MaxReportedFindings = 8 }).AsTask();
         SyncIo.Block(check);
         return check.GetAwaiter().GetResult();
     }
+
+    private IImageStorage Storage(SimulatedFile file, bool isReadOnly, bool isRecorded) =>
+        !isRecorded ? new BudgetStorage(file, LeastBudget + (file.LengthBytes / SparseBytes.SectorBytes), isReadOnly)
+        : Between is not null ? Between(file.Open(isReadOnly)) : file.Open(isReadOnly);
 }

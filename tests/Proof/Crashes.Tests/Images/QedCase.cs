@@ -137,9 +137,15 @@ internal sealed class QedCase
         SecondReader = file => new SecondReading(file),
         Damage = _damage == 0 ? null : QedDamage.Of(Layout, _damage),
         DamagedCopies = (_damage & 4) == 0 ? [] : [(30L * Layout.ClusterBytes, 33L * Layout.ClusterBytes, Layout.ClusterBytes)],
+        IsDamageOnlyLeaks = (_damage & ~1) == 0,
+        IsDamageMarked = (_damage & 8) != 0,
+        LeakAllowanceBytes = (_damage & 1) == 0 ? 0 : 4L * Layout.ClusterBytes,
 
-        // A step of growth, a trim that did not come, tables that are moved.
-        LeakAllowanceBytes = (40L + (8L * Layout.TableClusters)) * Layout.ClusterBytes,
+        // As the allocator has it. Of tables, those of the first level and the two of the second that the prelude has.
+        GrowthStepBytes = length => Math.Max(16L * Layout.ClusterBytes, Math.Min(64L << 20, length / 8)),
+        TablesOfResizeBytes = 3L * Layout.TableClusters * Layout.ClusterBytes,
+        HeaderOf = QedHeader.TextOf,
+        HeaderBytes = QedHeader.HeaderBytes,
         Description = ToString(),
     };
 

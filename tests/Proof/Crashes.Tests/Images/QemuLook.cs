@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Images;
@@ -5,6 +6,9 @@ namespace QedVd.Crashes.Tests.Images;
 /// <summary>QEMU's look at a state: its check finds nothing but leaks, and it reads what we read.</summary>
 internal static class QemuLook
 {
+    // What reads as more no file system holds as one file: then there is only the check.
+    private const ulong MostSizeBytes = 1UL << 40;
+
     /// <summary>Whether QEMU is there, and opens such images: not with tables of one cluster.</summary>
     public static bool CanOpen(QedLayout layout) => layout.TableClusters > 1 && Peers.Find("qemu-img") is not null;
 
@@ -20,6 +24,11 @@ internal static class QemuLook
             if (check.ExitCode is not (0 or 3))
             {
                 return $"qemu-img check ended with {check.ExitCode}: {check.Output}{check.Error}";
+            }
+
+            if (BinaryPrimitives.ReadUInt64LittleEndian(look.File.ReadBytes(48, 8)) > MostSizeBytes)
+            {
+                return null;
             }
 
             string copy = Path.Combine(folder, "copy.raw");

@@ -167,7 +167,7 @@ internal sealed class BrittleImage : DiskImageBase
         if (!IsReadOnly)
         {
             _storage.Barrier();
-            _free.AddRange(_quarantine);
+            _free.AddRange(_backend.Broken == BrokenRule.ReuseOfFreed ? [] : _quarantine);
             _quarantine.Clear();
         }
     }

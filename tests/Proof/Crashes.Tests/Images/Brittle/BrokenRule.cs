@@ -20,4 +20,7 @@ public enum BrokenRule
 
     /// <summary>R7: header and name are written as one, over the old ones.</summary>
     NameBesideTheOld,
+
+    /// <summary>No rule of ordering, but what I6 is about: what was freed is never used again.</summary>
+    ReuseOfFreed,
 }

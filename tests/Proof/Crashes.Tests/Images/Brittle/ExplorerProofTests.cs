@@ -34,6 +34,18 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
     }
 
     [Theory]
+    [InlineData(BrokenRule.None)]
+    [InlineData(BrokenRule.ReuseOfFreed)]
+    public void WhatIsFreedAndNeverUsedAgain_IsFound(BrokenRule broken)
+    {
+        CrashRecording recording = Record(broken, ConsistencyMode.Ordered, SimulatedFile.GoodFacts,
+            [.. Enumerable.Range(0, 8).SelectMany(_ => (GuestOperation[])[new(GuestOperationKind.Write, 6 * Block, Block), s_flush, new(GuestOperationKind.Discard, 6 * Block, Block), s_flush])]);
+        CrashExploration result = broken == BrokenRule.None ? CrashExplorer.Explore(recording, QedCrashTests.Usual) : Explore(recording, "I6");
+
+        Assert.Equal(broken == BrokenRule.None ? [] : ["I6"], result.Violations.Select(violation => violation.Rule).Distinct());
+    }
+
+    [Theory]
     [InlineData(-1, "I2")]
     [InlineData(0, "I2")]
     [InlineData(1, "I4")]
@@ -44,7 +56,7 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
             Backend = new QedBackend(),
             CreateOptions = new ImageCreateOptions { VirtualSizeBytes = 64 * Block, FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Block}", ["table_size"] = "2" } },
             Facts = WithGarbage,
-            LeakAllowanceBytes = 32 * Block,
+            GrowthStepBytes = _ => 16 * Block,
             Between = storage => new BarrierDropper(storage, number => which < 0 || number % 2 == which),
         };
         GuestOperation[] steps =
@@ -57,7 +69,7 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
         Assert.Contains(rule, result.Violations.Select(violation => violation.Rule));
     }
 
-    private static CrashRecording Record(BrokenRule broken, ConsistencyMode mode, StorageFacts facts)
+    private static CrashRecording Record(BrokenRule broken, ConsistencyMode mode, StorageFacts facts, GuestOperation[]? other = null)
     {
         CrashSubject subject = new()
         {
@@ -65,6 +77,9 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
             CreateOptions = new ImageCreateOptions { VirtualSizeBytes = BrittleBackend.SpanBytes + (64 * Block), Parent = new ParentReference("first") },
             Mode = mode,
             Facts = facts,
+            GrowthStepBytes = _ => Block,
+            HeaderOf = file => Convert.ToHexString(file.ReadBytes(16, BrittleBackend.HeaderBytes - 16)),
+            HeaderBytes = BrittleBackend.HeaderBytes,
         };
         GuestOperation[] steps =
         [
@@ -74,7 +89,7 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
             new(GuestOperationKind.SetParent) { Parent = new ParentReference(new string('n', 900)) },
             new(GuestOperationKind.Write, 9 * Block, Block), new(GuestOperationKind.Reopen), new(GuestOperationKind.Write, 10 * Block, Block),
         ];
-        return CrashRecording.Record(subject, [new(GuestOperationKind.Write, 2 * Block, 2 * Block)], steps);
+        return CrashRecording.Record(subject, [new(GuestOperationKind.Write, 2 * Block, 2 * Block)], other ?? steps);
     }
 
     private CrashExploration Explore(CrashRecording recording, string rule)
