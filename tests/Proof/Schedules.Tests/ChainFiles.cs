@@ -63,13 +63,13 @@ internal sealed class ChainFiles
     }
 
     /// <summary>Opens the chain under a scheduler.</summary>
-    public async ValueTask<VirtualDisk> OpenAsync(Scheduler scheduler, TablePool pool, ConsistencyMode mode)
+    public async ValueTask<VirtualDisk> OpenAsync(Scheduler scheduler, TablePool pool, ConsistencyMode mode, Func<IImageStorage, IImageStorage> wrap)
     {
         List<Level> levels = [];
         foreach (SimulatedFile file in _files)
         {
             bool isTop = levels.Count == 0;
-            ScheduledStorage storage = scheduler.Open(file);
+            IImageStorage storage = wrap(scheduler.Open(file));
             var options = new ImageOpenOptions { Tables = pool, Time = scheduler.Time, Mode = mode, Flags = isTop ? ImageOpenFlags.Discard : ImageOpenFlags.ReadOnly };
             IDiskImage image = await s_backend.OpenAsync(storage, options).ConfigureAwait(false);
             levels.Add(new Level { Image = image, Path = file.Name, FormatId = QedBackend.Id, Storage = storage });

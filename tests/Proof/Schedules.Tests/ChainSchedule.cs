@@ -25,6 +25,7 @@ internal sealed class ChainSchedule
     private readonly Random _random;
     private readonly SectorHistory _history = new();
     private readonly Strata _strata;
+    private readonly Func<IImageStorage, IImageStorage> _wrap;
     private readonly ChainFiles _chain;
     private readonly TablePool _pool;
     private readonly ConsistencyMode _mode;
@@ -37,11 +38,15 @@ internal sealed class ChainSchedule
     private bool _hasClosed;
     private bool _hasLost;
 
-    public ChainSchedule(int seed, Strata strata, SchedulePolicy? policy = null)
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="strata">Takes down what was drawn.</param>
+    /// <param name="wrap">For a planted defect: put between each image and its storage.</param>
+    public ChainSchedule(int seed, Strata strata, Func<IImageStorage, IImageStorage>? wrap = null)
     {
+        _wrap = wrap ?? (storage => storage);
         _random = new Random(seed);
         _strata = strata;
-        Scheduler = new Scheduler(_random.Next(), policy);
+        Scheduler = new Scheduler(_random.Next());
         int levels = _random.Next(1, 4);
         _chain = new ChainFiles(_random, _history, levels);
         _pool = new TablePool(_random.Next(4) switch { 0 => 1, 1 => 3, _ => 64 } * (long)TablePage.SizeBytes);
@@ -81,7 +86,7 @@ internal sealed class ChainSchedule
     public void Run()
     {
         VirtualDisk? disk = null;
-        Scheduler.Spawn("opener", async () => disk = await _chain.OpenAsync(Scheduler, _pool, _mode).ConfigureAwait(false));
+        Scheduler.Spawn("opener", async () => disk = await _chain.OpenAsync(Scheduler, _pool, _mode, _wrap).ConfigureAwait(false));
         Scheduler.Run();
 
         CrashMoments? moments = _mode != ConsistencyMode.Lazy && _random.Next(2) == 0 ? new CrashMoments(Scheduler, _history, () => _chain.Files, () => disk!.Path) : null;

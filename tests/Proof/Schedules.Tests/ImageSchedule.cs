@@ -29,7 +29,7 @@ internal sealed class ImageSchedule
         "cache of 1", "cache of 2", "cache of 4", "cache of 64",
         "filled 0", "filled 3", "cancelled", "requests all done", "requests some done",
         .. CrashMoments.Kinds.Select(kind => $"crash {kind}"),
-        "clock moved", "close failed", "fault struck",
+        "clock moved", "close failed", "fault struck", "fault leaves a part",
         "fault Read", "fault Write", "fault Barrier", "fault SetLength", "fault Allocate",
         "no maintenance", "compact done", "grow done", "relocate done", "shrink done", "check done", "traverse done",
     ];
@@ -80,7 +80,7 @@ internal sealed class ImageSchedule
             _ => SimulatedFile.GoodFacts,
         };
         strata.Add(facts == SimulatedFile.GoodFacts ? "good facts" : (facts & StorageFacts.CanPunchHoles) == 0 ? "no holes" : "no zeros");
-        _hasFaults = _random.Next(6) == 0;
+        _hasFaults = _random.Next(4) == 0;
         _cancels = _random.Next(5) == 0;
         _file = Prepare(facts);
     }
@@ -210,7 +210,21 @@ internal sealed class ImageSchedule
             _ => StorageOperationKind.Write,
         };
         _strata.Add($"fault {kind}");
-        _fault = _file.Fail(kind, _random.Next(1, 12), _random.Next(2) == 0 ? ImageErrorKind.Io : ImageErrorKind.OutOfSpace, isSticky: _random.Next(4) == 0);
+
+        // Half of the writes that fail leave something of theirs behind.
+        int partial = kind == StorageOperationKind.Write && _random.Next(2) == 0 ? _random.Next(1, 9) * SectorHistory.SectorBytes : -1;
+        _fault = _file.Fail(new StorageFault
+        {
+            Kind = kind,
+            Nth = _random.Next(1, 12),
+            Error = _random.Next(2) == 0 ? ImageErrorKind.Io : ImageErrorKind.OutOfSpace,
+            IsSticky = _random.Next(4) == 0,
+            PartialBytes = partial,
+        });
+        if (partial > 0)
+        {
+            _strata.Add("fault leaves a part");
+        }
     }
 
     private void AddMaintenance(IDiskImage image)
