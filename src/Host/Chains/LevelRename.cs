@@ -29,9 +29,9 @@ internal sealed class LevelRename(Level level, FileStorage storage, ILogger logg
             throw;
         }
 
-        if (parentPath is not null)
+        if (parentPath is not null && !await TrySetParentAsync(Relative(parentPath, storage.Name, before!)).ConfigureAwait(false))
         {
-            await TrySetParentAsync(Relative(parentPath, storage.Name, before!)).ConfigureAwait(false);
+            await FlushAsync().ConfigureAwait(false);
         }
 
         return storage.Name;
@@ -77,16 +77,32 @@ internal sealed class LevelRename(Level level, FileStorage storage, ILogger logg
         return ParentName.Resolve(name, oldFolder);
     }
 
+    // Where the name was not stored because there was no room, all is well; where a barrier failed, this one fails too, and nothing in the file is sure to last.
+    private async ValueTask FlushAsync()
+    {
+        try
+        {
+            await level.Image.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            throw new ImageException(
+                exception.Kind, $"{DisplayText.Escape(storage.Name)}: renamed, but what the image holds could not be made durable: {exception.Message}", storage.Name, "rename", exception.OffsetBytes, exception);
+        }
+    }
+
     // The absolute name that stands there is right too.
-    private async ValueTask TrySetParentAsync(ParentReference parent)
+    private async ValueTask<bool> TrySetParentAsync(ParentReference parent)
     {
         try
         {
             await level.Image.SetParentAsync(parent, CancellationToken.None).ConfigureAwait(false);
+            return true;
         }
         catch (ImageException exception)
         {
             logger.LogWarning(exception, "{Path}: the parent's name stays absolute", DisplayText.Escape(storage.Name));
+            return false;
         }
     }
 
