@@ -24,18 +24,18 @@ internal sealed partial class DisturbedCommand
     {
         string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {kind} {nth}{(isSticky ? " and all after it" : "")}");
         Work work = Copy("disturbed");
-        Work? crashed = null;
-        faults.Arm(kind, nth, isSticky, withCrash ? () => crashed = work.CopyTo(bench, bench.NewFolder("crashed")) : null);
+        KeptFolder? crashed = null;
+        faults.Arm(kind, nth, isSticky, withCrash ? () => crashed = KeptFolder.Take(work, bench.NewFolder("crashed")) : null);
         ToolRun run = await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, faults.HostOptions);
         faults.Disarm();
         bool hasFailed = Told(run, what);
         Assert.True(!hasFailed || faults.Hits > 0, $"{what}: it did not happen, and the command failed: {run.Error}");
-        Assert.True(hasFailed || faults.Hits == 0 || kind != FaultKind.Barrier || run.Error.Length > 0, $"{what}: nothing is sure to be durable, and it ended well");
+        Assert.True(hasFailed || faults.Hits == 0 || kind != FaultKind.Barrier, $"{what}: nothing is sure to be durable, and it ended well\n{run.Output}\n{run.Error}");
         await CompleteAsync(work, hasFailed, what);
-        // The journal of a merge knows its files by their identity, and does nothing for copies of them: those are killed for real.
-        if (crashed?.Files.Any(file => file.EndsWith(".qedvd-merge", StringComparison.Ordinal)) == false)
+        if (crashed is not null)
         {
-            await CompleteAsync(crashed, struck: true, $"{what}, then killed");
+            crashed.Restore();
+            await CompleteAsync(pristine.At(bench, work.Folder), struck: true, $"{what}, then killed");
         }
 
         return faults.Hits > 0;

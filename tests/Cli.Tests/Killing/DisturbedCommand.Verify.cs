@@ -7,6 +7,8 @@ namespace QedVd.Cli.Tests.Killing;
 /// <content>What must be left.</content>
 internal sealed partial class DisturbedCommand
 {
+    private const int SectorBytes = 512;
+
     /// <summary>What an undisturbed run leaves.</summary>
     private async Task LearnAsync(Work work, ToolRun run)
     {
@@ -84,7 +86,7 @@ internal sealed partial class DisturbedCommand
         }
     }
 
-    /// <summary>Each byte as before or as after: of a disk that becomes smaller, the part that goes may be zeros already.</summary>
+    /// <summary>Each sector as before or as after: of a disk that becomes smaller, the part that goes may be zeros already.</summary>
     private static async Task ShouldReadAsync(VirtualDisk disk, GuestBytes before, GuestBytes after, string what)
     {
         if (disk.LengthBytes != before.LengthBytes)
@@ -97,9 +99,15 @@ internal sealed partial class DisturbedCommand
         byte[] future = after.CloneAs(Math.Max(after.LengthBytes, old.Length)).CloneAs(old.Length).ToArray();
         byte[] now = new byte[old.Length];
         await disk.ReadAsync(0, now);
-        for (int i = 0; i < now.Length; i++)
+        for (int start = 0; start < now.Length; start += SectorBytes)
         {
-            Assert.True(now[i] == old[i] || now[i] == future[i], now[i] == old[i] ? "" : $"{what}: byte {i} of {disk.Path} is {now[i]:x2}; it was {old[i]:x2}, and is to be {future[i]:x2}");
+            Range sector = start..Math.Min(start + SectorBytes, now.Length);
+            if (!now.AsSpan(sector).SequenceEqual(old.AsSpan(sector)) && !now.AsSpan(sector).SequenceEqual(future.AsSpan(sector)))
+            {
+                int fromOld = now.AsSpan(sector).CommonPrefixLength(old.AsSpan(sector));
+                int fromFuture = now.AsSpan(sector).CommonPrefixLength(future.AsSpan(sector));
+                Assert.Fail($"{what}: the sector at {start} of {disk.Path} is neither as it was (from byte {fromOld}) nor as it is to be (from byte {fromFuture})");
+            }
         }
     }
 
@@ -152,7 +160,7 @@ internal sealed partial class DisturbedCommand
         chain.Top.View = _adopted?.Clone() ?? chain.View;
     }
 
-    /// <summary>After a discard each byte is what it was, or zero.</summary>
+    /// <summary>After a discard each sector is what it was, or zero.</summary>
     private async Task AdoptAsync(TestChain chain)
     {
         using VirtualDisk disk = chain.Open(readOnly: true);

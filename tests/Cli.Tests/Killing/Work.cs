@@ -27,6 +27,12 @@ internal sealed record Work(TestChain Chain, string Folder)
             File.Copy(Path.Combine(Folder, file), Path.Combine(folder, file));
         }
 
+        return At(bench, folder);
+    }
+
+    /// <summary>The same in another folder, where the files are already.</summary>
+    public Work At(ChainBench bench, string folder)
+    {
         IEnumerable<ChainLevel> levels = Chain.Levels.Select(level => new ChainLevel
         {
             Path = Path.Combine(folder, Path.GetRelativePath(Folder, level.Path)),
