@@ -58,6 +58,25 @@ public sealed class FileStorageTests : IDisposable
     }
 
     [Fact]
+    public async Task FileSystemThatFailsToTellHoles_HasDataToTheEnd_AndIsAskedOnce()
+    {
+        string path = _folder.Create("file", 100_000);
+        string log = _folder["log"];
+        string[] trace = [Peers.Require("strace"), "-f", "-o", log, "-e", "trace=lseek", "-P", path];
+        Assert.SkipUnless((await StorageHelper.RunAsync("facts", _folder.Create("other")))[0].Contains(nameof(StorageFacts.CanMapHoles), StringComparison.Ordinal), "Holes are not mapped here.");
+        string[] expected = await StorageHelper.RunAsync("extent", path, trace);
+        int nth = Array.FindIndex(await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken), IsForHole) + 1;
+
+        // SEEK_DATA works, SEEK_HOLE never.
+        string[] lines = await StorageHelper.RunAsync("extent", path, [.. trace, "-e", $"inject=lseek:error=EIO:when={nth}+2"]);
+
+        Assert.Equal(expected, lines);
+        Assert.Single(await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken), IsForHole);
+
+        static bool IsForHole(string line) => line.Contains("SEEK_HOLE", StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DisabledFacts_AreNotStated()
     {
         string path = _folder.Create("file");

@@ -89,6 +89,13 @@ internal static class StorageHelper
                 }
 
                 break;
+            case "extent":
+                using (var storage = FileStorage.Open(file))
+                {
+                    Console.WriteLine(storage.GetExtent(0));
+                }
+
+                break;
             case "race":
                 Race(file);
                 break;

@@ -22,6 +22,8 @@ internal sealed unsafe partial class LinuxFile : HostFile
 
     /// <summary>A length or a hole changed since the last flush, on a file system of which it is not known that fdatasync covers that.</summary>
     private volatile bool _needsFullFlush;
+
+    /// <summary>Where data was found last. It may be gone since, by whomever: SEEK_HOLE, which is always asked, says so with that very offset.</summary>
     private long _dataBehindHole = -1;
 
     internal LinuxFile(string path, SafeFileHandle handle, in LinuxStatx stat, LinuxVolume volume, FileStorageOptions options)
@@ -285,7 +287,13 @@ internal sealed unsafe partial class LinuxFile : HostFile
                 return new StorageExtent(hole - offset, IsHole: false);
             }
 
-            // Punched or cut since it was found.
+            if (hole < 0)
+            {
+                // Cut since, or not known, which is data.
+                return new StorageExtent(Math.Max(0, GetLength() - offset), IsHole: false);
+            }
+
+            // Punched since it was found.
             isKnown = false;
         }
 
