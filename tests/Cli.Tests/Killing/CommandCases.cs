@@ -42,7 +42,7 @@ internal static class CommandCases
         new() { Name = "create", Arguments = _ => ["create", "-q", "@new.qed", "1M"], Makes = Empty, IsRepeatable = false },
         new() { Name = "create-over", Prepare = MakeOldAsync, Arguments = _ => ["create", "-q", "--overwrite", "@new.qed", "1M"], Makes = Empty },
         new() { Name = "create-overlay", Arguments = _ => ["create", "-q", "-b", "3.qed", "-F", "qed", "@new.qed"], Apply = chain => chain.PutOnTop(Beside(chain, "new.qed")), IsRepeatable = false },
-        new() { Name = "write", Prepare = MakeInputAsync, Arguments = _ => ["write", "--offset", "700", "-i", "@in.bin", "@3.qed"], Apply = WriteInput },
+        new() { Name = "write", Prepare = MakeInputAsync, Arguments = _ => ["write", "--offset", "100", "-i", "@in.bin", "@3.qed"], Apply = WriteInput },
         new() { Name = "trim", Arguments = _ => ["trim", "-q", "--all", "@3.qed"], Discards = true },
         new() { Name = "rename", Prepare = MakeFolder("sub"), Arguments = _ => ["rename", "-q", "@3.qed", "@sub/3.qed"], Apply = chain => chain.Top.Path = Beside(chain, "sub/3.qed"), IsRepeatable = false },
         new() { Name = "chain-repair", Prepare = MoveParentsAsync, Arguments = _ => ["chain", "repair", "-q", "--search", "@moved", "@3.qed"], Apply = ParentsAreMoved, IsBrokenBefore = true },
@@ -112,11 +112,11 @@ internal static class CommandCases
     private static void WriteInput(TestChain chain)
     {
         GuestBytes view = chain.View.Clone();
-        view.Write(700, Input(chain));
+        view.Write(100, Input(chain));
         chain.Top.View = view;
     }
 
-    private static byte[] Input(TestChain chain) => GuestPattern.Make(700, (int)Math.Min(chain.View.LengthBytes - 700, 50_001), 9);
+    private static byte[] Input(TestChain chain) => GuestPattern.Make(100, (int)Math.Min(chain.View.LengthBytes - 100, 50_001), 9);
 
     private static Task MoveParentsAsync(ChainBench bench, TestChain chain)
     {
