@@ -8,6 +8,6 @@ internal static class Program
     private static int Main(string[] args)
     {
         ExceptionHandling.SetUnhandledExceptionHandler(StrayFault.Handle);
-        return VerbRunner.Run(args);
+        return StrayFault.ExitCodeFor(VerbRunner.Run(args));
     }
 }

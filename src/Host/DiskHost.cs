@@ -37,6 +37,7 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
         {
             Loader = options.PluginLoader,
             AreUnloadable = options.ArePluginsUnloadable,
+            PluginCallLimit = options.PluginCallLimit,
             Logger = loggers.CreateLogger<BackendCatalog>(),
             Time = options.Time,
         });

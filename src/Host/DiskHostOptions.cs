@@ -15,6 +15,9 @@ public sealed class DiskHostOptions
     /// <summary>Whether plugins are loaded so that they can be unloaded.</summary>
     public bool ArePluginsUnloadable { get; set; }
 
+    /// <summary>As <see cref="BackendCatalogOptions.PluginCallLimit"/>.</summary>
+    public TimeSpan PluginCallLimit { get; set; } = new BackendCatalogOptions().PluginCallLimit;
+
     /// <summary>Backends that are registered without loading anything: for trimmed and ahead-of-time compiled programs.</summary>
     public IList<IImageBackend> Backends { get; } = [];
 

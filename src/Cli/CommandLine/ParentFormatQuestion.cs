@@ -13,7 +13,7 @@ internal static class ParentFormatQuestion
         string? certain = null;
         try
         {
-            certain = run.Host.Probe(parentPath).BestForWriting?.FormatId;
+            certain = (await run.Host.ProbeAsync(parentPath, run.Cancellation)).BestForWriting?.FormatId;
         }
         catch (ImageException)
         {

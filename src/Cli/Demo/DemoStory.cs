@@ -15,7 +15,7 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
 
     public async Task<bool> TellAsync()
     {
-        string baseFormat = Recognise();
+        string baseFormat = await RecogniseAsync();
         IReadOnlyList<ImageDescription> chain = await DescribeAsync(baseFormat);
         FileFingerprint[] before = await FingerprintAsync(chain);
 
@@ -33,7 +33,7 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
         }
     }
 
-    private string Recognise()
+    private async Task<string> RecogniseAsync()
     {
         teller.Step("Plugins: formats are plugins, loaded from the folder 'plugins'");
         foreach (PluginReport plugin in run.Catalog.Plugins)
@@ -44,7 +44,7 @@ internal sealed class DemoStory(VerbRun run, DemoTeller teller, string givenImag
         }
 
         teller.Step($"Probing {givenImage}: what is this file?");
-        ProbeReport report = run.Host.Probe(_image);
+        ProbeReport report = await run.Host.ProbeAsync(_image, _cancellation);
         foreach (ProbeCandidate candidate in report.Candidates)
         {
             teller.Say($"{candidate.FormatId}: {candidate.Confidence.ToString().ToLowerInvariant()} ({candidate.Reason})");

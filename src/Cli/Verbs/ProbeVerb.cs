@@ -24,7 +24,7 @@ internal sealed class ProbeVerb : Verb
 
     public override bool StopsCleanly => false;
 
-    public override ValueTask<int> RunAsync(VerbRun run)
+    public override async ValueTask<int> RunAsync(VerbRun run)
     {
         bool json = _report.Read(run).IsJson;
         List<(string Given, ProbeReport Report)> reports = [];
@@ -33,7 +33,7 @@ internal sealed class ProbeVerb : Verb
         {
             try
             {
-                ProbeReport report = run.Host.Probe(HostPath.Full(file));
+                ProbeReport report = await run.Host.ProbeAsync(HostPath.Full(file), run.Cancellation);
                 if (json)
                 {
                     reports.Add((file, report));
@@ -57,6 +57,6 @@ internal sealed class ProbeVerb : Verb
             JsonOutput.Write(run, writer => ProbeOutput.WriteJson(writer, reports));
         }
 
-        return new(failures == 0 ? ExitCode.Ok : ExitCode.Failed);
+        return failures == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 }

@@ -84,7 +84,7 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
             {
                 if (!own.Contains(_levels[depth]))
                 {
-                    await _levels[depth].Image.SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
+                    await VirtualDisk.TellBeneathAsync<AsyncIo>(generation, depth, cancellationToken).ConfigureAwait(false);
                 }
             }
 

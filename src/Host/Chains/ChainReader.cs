@@ -56,7 +56,7 @@ internal static class ChainReader
                 buffer = buffer.Slice(run, buffer.Length - run);
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
         {
             throw generation.Levels[Math.Min(i, images.Length - 1)].Fault("reading", offset, exception);
         }
@@ -91,7 +91,7 @@ internal static class ChainReader
                     extent = await TIo.MapAsync(image, offset, run, cancellationToken).ConfigureAwait(false);
                 }
             }
-            catch (Exception exception) when (Level.IsFault(exception))
+            catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
             {
                 throw generation.Levels[i].Fault("mapping", offset, exception);
             }

@@ -96,6 +96,10 @@ internal sealed class Generation
     public static Generation Rearranging(IReadOnlyList<Level> levels, ChangeTracker? changes) =>
         new(levels, new GenerationTraits { IsRearranging = true, Changes = changes });
 
+    /// <summary>Whether what a request to a level threw is its backend's mistake. That of an open disk at the bottom which its owner has closed is not.</summary>
+    public bool IsFault(Exception exception, CancellationToken cancellationToken = default) =>
+        BackendFault.Is(exception, cancellationToken) && !(exception is ObjectDisposedException && Images[^1] is DiskAsImage);
+
     /// <summary>What lies beneath a level.</summary>
     public Beneath BeneathOf(int depth)
     {

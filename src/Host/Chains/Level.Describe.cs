@@ -7,6 +7,10 @@ internal sealed partial class Level
 
     public ImageDescription DescribeImage() => Guard(DescribeImageCore);
 
+    public ImageFileSize GetFileSize() => Guard(Image.GetFileSize);
+
+    public IReadOnlyDictionary<string, string> GetCreationOptions() => Guard(() => Image.CreationOptions);
+
     private DiskLevel DescribeCore(int depth)
     {
         ImageFileSize size = Image.GetFileSize();

@@ -12,9 +12,9 @@ internal static class LevelAccess
     /// </summary>
     public static async ValueTask FreezeAsync(Level level, CancellationToken cancellationToken)
     {
-        await level.Image.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await level.AskAsync("flushing", image => image.FlushAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
         ImageOpenFlags flags = level.Image.OpenFlags;
-        bool isFrozen = await TrySetFlagsAsync(level.Image, flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
+        bool isFrozen = await TrySetFlagsAsync(level, flags | ImageOpenFlags.ReadOnly, cancellationToken).ConfigureAwait(false);
         try
         {
             (level.Storage as FileStorage)?.ChangeAccess(readOnly: true);
@@ -23,7 +23,7 @@ internal static class LevelAccess
         {
             if (isFrozen)
             {
-                await level.Image.SetOpenFlagsAsync(flags, CancellationToken.None).ConfigureAwait(false);
+                await SetFlagsAsync(level, flags, CancellationToken.None).ConfigureAwait(false);
             }
 
             throw;
@@ -44,7 +44,7 @@ internal static class LevelAccess
         {
             if (level.Image.IsReadOnly)
             {
-                await level.Image.SetOpenFlagsAsync(flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), cancellationToken).ConfigureAwait(false);
+                await SetFlagsAsync(level, flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), cancellationToken).ConfigureAwait(false);
             }
         }
         catch (Exception cause)
@@ -59,11 +59,11 @@ internal static class LevelAccess
     }
 
     // A format that cannot change its flags stays as it is: nothing but the host writes to it, and the host does so no more.
-    private static async ValueTask<bool> TrySetFlagsAsync(IDiskImage image, ImageOpenFlags flags, CancellationToken cancellationToken)
+    private static async ValueTask<bool> TrySetFlagsAsync(Level level, ImageOpenFlags flags, CancellationToken cancellationToken)
     {
         try
         {
-            await image.SetOpenFlagsAsync(flags, cancellationToken).ConfigureAwait(false);
+            await SetFlagsAsync(level, flags, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.NotSupported)
@@ -71,6 +71,9 @@ internal static class LevelAccess
             return false;
         }
     }
+
+    private static ValueTask SetFlagsAsync(Level level, ImageOpenFlags flags, CancellationToken cancellationToken) =>
+        level.AskAsync("changing the access to", image => image.SetOpenFlagsAsync(flags, cancellationToken), cancellationToken);
 
     private static void GiveBackAccess(FileStorage file, ILogger logger)
     {

@@ -16,7 +16,7 @@ internal sealed class LevelRename(Level level, FileStorage storage, ILogger logg
         ParentReference? before = level.Image.Parent;
         if (parentPath is not null)
         {
-            await level.Image.SetParentAsync(new ParentReference(parentPath, before!.FormatId), cancellationToken).ConfigureAwait(false);
+            await level.AskAsync(VirtualDisk.RelinkingLevel, image => image.SetParentAsync(new ParentReference(parentPath, before!.FormatId), cancellationToken), cancellationToken).ConfigureAwait(false);
         }
 
         try
@@ -82,7 +82,7 @@ internal sealed class LevelRename(Level level, FileStorage storage, ILogger logg
     {
         try
         {
-            await level.Image.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+            await level.AskAsync(VirtualDisk.RelinkingLevel, image => image.FlushAsync(CancellationToken.None), CancellationToken.None).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {
@@ -96,7 +96,7 @@ internal sealed class LevelRename(Level level, FileStorage storage, ILogger logg
     {
         try
         {
-            await level.Image.SetParentAsync(parent, CancellationToken.None).ConfigureAwait(false);
+            await level.AskAsync(VirtualDisk.RelinkingLevel, image => image.SetParentAsync(parent, CancellationToken.None), CancellationToken.None).ConfigureAwait(false);
             return true;
         }
         catch (ImageException exception)

@@ -87,7 +87,7 @@ public sealed partial class VirtualDisk
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                first ??= exception;
+                first ??= BackendFault.Is(exception) ? level.Fault("closing", null, exception) : exception;
             }
 
             level.Lease?.Dispose();
@@ -122,7 +122,7 @@ public sealed partial class VirtualDisk
             _host?.Forget(_number);
             if (lost is not null)
             {
-                ExceptionDispatchInfo.Throw(lost is ImageException ? lost : CloseFault(lost));
+                ExceptionDispatchInfo.Throw(lost);
             }
         }
         finally
@@ -130,13 +130,6 @@ public sealed partial class VirtualDisk
             _changes.Release();
         }
     }
-
-    private ImageException CloseFault(Exception lost) => new(
-        ImageErrorKind.BackendFault,
-        $"{DisplayText.Escape(Path)}: a backend failed while closing it ({PluginText.Describe(lost)}); what was not flushed may be lost. This is a mistake in the backend; report it to its author.",
-        Path,
-        "close",
-        innerException: lost);
 
     private void LogLost(ImageException exception) =>
         _logger.LogError(exception, "{Path}: closing could not save everything: {Message}", Path, exception.Message);

@@ -45,7 +45,9 @@ public sealed partial class VirtualDisk
             DropZeroBlocks = options.DropZeroBlocks,
             EqualsBeneath = isOver ? (offset, data, cancellation) => EqualsBeneathForCompactAsync(generation, offset, data, cancellation) : null,
         };
-        await Task.Run(async () => await generation.Top.CompactAsync(compact, progress, turn.Token).ConfigureAwait(false), turn.Token).ConfigureAwait(false);
+        CancellationToken token = turn.Token;
+        await Task.Run(
+            async () => await generation.Levels[0].AskAsync("compacting", progress, (image, told) => image.CompactAsync(compact, told, token), token).ConfigureAwait(false), token).ConfigureAwait(false);
     }
 
     // Beyond the end of the disk a block holds nothing that counts.

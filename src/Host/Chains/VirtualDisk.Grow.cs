@@ -161,7 +161,7 @@ public sealed partial class VirtualDisk
                 _growth.Exit(entry);
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
         {
             throw generation.Levels[0].Fault("discarding in", offset, exception);
         }

@@ -32,8 +32,8 @@ public sealed partial class VirtualDisk
         await PublishAsync(old.WithRenamedParent()).ConfigureAwait(false);
         try
         {
-            await old.Top.SetBeneathAsync(Beneath.Unknown, turn.Token).ConfigureAwait(false);
-            await old.Top.SetParentAsync(parent, turn.Token).ConfigureAwait(false);
+            await old.Levels[0].AskAsync(ComposingLevel, image => image.SetBeneathAsync(Beneath.Unknown, turn.Token), turn.Token).ConfigureAwait(false);
+            await old.Levels[0].AskAsync(RelinkingLevel, image => image.SetParentAsync(parent, turn.Token), turn.Token).ConfigureAwait(false);
         }
         catch
         {
@@ -47,7 +47,7 @@ public sealed partial class VirtualDisk
     {
         try
         {
-            await old.Top.SetBeneathAsync(old.Beneath, CancellationToken.None).ConfigureAwait(false);
+            await old.Levels[0].AskAsync(ComposingLevel, image => image.SetBeneathAsync(old.Beneath, CancellationToken.None), CancellationToken.None).ConfigureAwait(false);
         }
         catch (ImageException)
         {

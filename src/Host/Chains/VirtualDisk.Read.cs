@@ -127,10 +127,11 @@ public sealed partial class VirtualDisk
     internal bool TryMap(long offset, long lengthBytes, out Extent extent)
     {
         Generation generation = EnterReader();
+        int i = 0;
         try
         {
             long run = lengthBytes;
-            for (int i = 0; i < generation.Images.Length; i++)
+            for (; i < generation.Images.Length; i++)
             {
                 long left = generation.LengthsBytes[i] - offset;
                 if (left <= 0)
@@ -157,9 +158,9 @@ public sealed partial class VirtualDisk
             extent = _filters?.Above(extent) ?? extent;
             return true;
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception))
         {
-            throw generation.Levels[0].Fault("mapping", offset, exception);
+            throw generation.Levels[Math.Min(i, generation.Levels.Length - 1)].Fault("mapping", offset, exception);
         }
         finally
         {
@@ -213,7 +214,7 @@ public sealed partial class VirtualDisk
                 buffer = buffer[run..];
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception))
         {
             throw generation.Levels[Math.Min(i, images.Length - 1)].Fault("reading", offset, exception);
         }

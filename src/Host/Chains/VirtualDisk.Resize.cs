@@ -62,7 +62,7 @@ public sealed partial class VirtualDisk
         await CopyTailUpAsync(old, cancellationToken).ConfigureAwait(false);
         try
         {
-            await Task.Run(async () => await old.Top.ResizeAsync(lengthBytes, mayShrink: false, progress, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            await ResizeTopAsync(old, lengthBytes, mayShrink: false, progress, cancellationToken).ConfigureAwait(false);
             await HideBeneathAsync(old, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -86,7 +86,7 @@ public sealed partial class VirtualDisk
             RangeLock.Entry entry = await _growth.EnterAsync<AsyncIo>(start, RoundUp(start + 1, block), CancellationToken.None).ConfigureAwait(false);
             try
             {
-                await Task.Run(async () => await narrow.Top.ResizeAsync(lengthBytes, mayShrink: true, progress, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                await ResizeTopAsync(narrow, lengthBytes, mayShrink: true, progress, cancellationToken).ConfigureAwait(false);
             }
             finally
             {
@@ -99,6 +99,11 @@ public sealed partial class VirtualDisk
             Children.Reopen();
         }
     }
+
+    private static Task ResizeTopAsync(Generation generation, long lengthBytes, bool mayShrink, IProgress<OperationProgress>? progress, CancellationToken cancellationToken) => Task.Run(
+        async () => await generation.Levels[0].AskAsync(
+            "resizing", progress, (image, told) => image.ResizeAsync(lengthBytes, mayShrink, told, cancellationToken), cancellationToken).ConfigureAwait(false),
+        cancellationToken);
 
     // Whatever became of the resize: what counts is the size that the image has.
     private ValueTask FollowSizeAsync()

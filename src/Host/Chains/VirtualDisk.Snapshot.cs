@@ -40,7 +40,7 @@ public sealed partial class VirtualDisk
         }
     }
 
-    /// <summary>The same with an overlay that is there already, on whatever storage; the caller's again when this fails.</summary>
+    /// <summary>For tests: the same with an overlay that is there already, on whatever storage; the caller's again when this fails.</summary>
     internal async ValueTask TakeOverlayAsync(Level overlay, CancellationToken cancellationToken)
     {
         using MaintenanceTurn turn = await EnterMaintenanceAsync(cancellationToken).ConfigureAwait(false);
@@ -94,7 +94,7 @@ public sealed partial class VirtualDisk
     {
         Generation old = _generation;
         var next = old.Under(overlay);
-        await overlay.Image.SetBeneathAsync(next.BeneathOf(0), cancellationToken).ConfigureAwait(false);
+        await overlay.AskAsync(ComposingLevel, image => image.SetBeneathAsync(next.BeneathOf(0), cancellationToken), cancellationToken).ConfigureAwait(false);
 
         Task drained = old.Writers.CloseAsync();
         try

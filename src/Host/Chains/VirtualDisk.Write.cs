@@ -124,7 +124,7 @@ public sealed partial class VirtualDisk
                 buffer = buffer.Slice(done, buffer.Length - done);
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
         {
             throw generation.Levels[0].Fault("writing to", offset, exception);
         }
@@ -157,6 +157,7 @@ public sealed partial class VirtualDisk
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteZeroRunsAsync<TIo>(Generation generation, long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
@@ -177,7 +178,7 @@ public sealed partial class VirtualDisk
                 lengthBytes -= done;
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
         {
             throw generation.Levels[0].Fault("writing zeros to", offset, exception);
         }
@@ -226,7 +227,7 @@ public sealed partial class VirtualDisk
                 await TIo.FlushAsync(generation.Top, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when (Level.IsFault(exception))
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
         {
             throw generation.Levels[0].Fault("flushing", null, exception);
         }

@@ -17,6 +17,12 @@ namespace QedVd.Host;
 /// </remarks>
 public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
 {
+    /// <summary>What an image is asked for, in the words of an error: it is told what lies beneath it, and to name another parent.</summary>
+    internal const string ComposingLevel = "composing";
+
+    /// <inheritdoc cref="ComposingLevel"/>
+    internal const string RelinkingLevel = "changing the parent of";
+
     private readonly RangeLock _growth = new();
     private readonly SemaphoreSlim _changes = new(1, 1);
     private readonly DiskHost? _host;
@@ -96,21 +102,28 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
     {
         for (int depth = generation.Levels.Length - 1; depth >= 0; depth--)
         {
-            try
+            await TellBeneathAsync<TIo>(generation, depth, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Tells one level.</summary>
+    internal static async ValueTask TellBeneathAsync<TIo>(Generation generation, int depth, CancellationToken cancellationToken)
+        where TIo : struct, IIoMode
+    {
+        try
+        {
+            if (TIo.IsSynchronous)
             {
-                if (TIo.IsSynchronous)
-                {
-                    generation.Images[depth].SetBeneath(generation.BeneathOf(depth));
-                }
-                else
-                {
-                    await generation.Images[depth].SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
-                }
+                generation.Images[depth].SetBeneath(generation.BeneathOf(depth));
             }
-            catch (Exception exception) when (Level.IsFault(exception))
+            else
             {
-                throw generation.Levels[depth].Fault("composing", null, exception);
+                await generation.Images[depth].SetBeneathAsync(generation.BeneathOf(depth), cancellationToken).ConfigureAwait(false);
             }
+        }
+        catch (Exception exception) when (generation.IsFault(exception, cancellationToken))
+        {
+            throw generation.Levels[depth].Fault(ComposingLevel, null, exception);
         }
     }
 

@@ -39,7 +39,7 @@ public sealed partial class DiskHost
         ThrowIfDisposed();
         string full = HostPath.GetFull(path);
         ParentReference? parent = await ParentNaming.MakeAsync(_opener, full, parentPath, options ?? new SetParentOptions(), cancellationToken).ConfigureAwait(false);
-        await WithImageAsync(full, request, "change the parent's name of", async level => await level.Image.SetParentAsync(parent, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await WithImageAsync(full, request, "change the parent's name of", async level => await level.AskAsync(VirtualDisk.RelinkingLevel, image => image.SetParentAsync(parent, cancellationToken), cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Renames an image that is not in use; its parents are not opened. See <see cref="VirtualDisk.RenameAsync"/>.</summary>
@@ -103,7 +103,7 @@ public sealed partial class DiskHost
         await using (opened.ConfigureAwait(false))
         {
             await operation(level).ConfigureAwait(false);
-            await level.Image.CloseAsync().ConfigureAwait(false);
+            await level.AskAsync("closing", static image => image.CloseAsync(), CancellationToken.None).ConfigureAwait(false);
         }
     }
 }

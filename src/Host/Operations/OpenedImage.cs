@@ -24,11 +24,7 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
     {
         try
         {
-            _level.Image.Dispose();
-        }
-        catch (Exception exception) when (Level.IsFault(exception))
-        {
-            throw _level.Fault("closing", null, exception);
+            SyncIo.Complete(_level.AskAsync("closing", static image => { image.Dispose(); return default; }, CancellationToken.None));
         }
         finally
         {
@@ -41,11 +37,7 @@ public sealed class OpenedImage : IDisposable, IAsyncDisposable
     {
         try
         {
-            await _level.Image.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception exception) when (Level.IsFault(exception))
-        {
-            throw _level.Fault("closing", null, exception);
+            await _level.AskAsync("closing", static image => image.DisposeAsync(), CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {

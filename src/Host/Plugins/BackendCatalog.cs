@@ -15,6 +15,8 @@ namespace QedVd.Host;
 /// </remarks>
 public sealed class BackendCatalog
 {
+    private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(2);
+
     private readonly Lock _gate = new();
     private readonly BackendCatalogOptions _options;
     private readonly PluginActivator _activator;
@@ -25,13 +27,18 @@ public sealed class BackendCatalog
     public BackendCatalog(BackendCatalogOptions? options = null)
     {
         _options = options ?? new BackendCatalogOptions();
-        _activator = new PluginActivator(_options);
+        PluginThread = new PluginThread(_options.Time, _options.PluginCallLimit, _options.AreUnloadable ? TimeSpan.Zero : s_idle);
+        _activator = new PluginActivator(_options, PluginThread);
     }
 
     /// <summary>The registered backends, in the order in which they came. An immutable snapshot.</summary>
     public IReadOnlyList<IImageBackend> Backends => _backends;
 
-    internal bool HasPlugins => Array.Exists(_backends, backend => backend.PluginName is not null);
+    /// <summary>Whether there are plugins that the program has not brought along.</summary>
+    internal bool HasForeignPlugins => Array.Exists(_backends, backend => backend.PluginName is not null && !backend.IsOwn);
+
+    /// <summary>Where their code is called that may not return.</summary>
+    internal PluginThread PluginThread { get; }
 
     internal TimeProvider Time => _options.Time;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
@@ -5,18 +6,34 @@ using System.Runtime.Loader;
 namespace QedVd.Host;
 
 /// <summary>Takes one plugin from a path to validated backends, or to a reason. Touches no state of the catalogue, holds no lock.</summary>
-internal sealed class PluginActivator(BackendCatalogOptions options)
+internal sealed class PluginActivator(BackendCatalogOptions options, PluginThread thread)
 {
     private const int MaxAttempts = 10;
+
+    // By path: constructors that have not come back.
+    private readonly ConcurrentDictionary<string, BackendMaking> _hanging = new();
 
     public PluginEntry Load(string name, string path)
     {
         PluginMetadata? metadata = null;
         try
         {
-            metadata = PluginMetadataReader.Read(path);
-            PluginGate.Check(metadata);
-            return ActivateInTime(name, path, metadata);
+            if (_hanging.ContainsKey(path))
+            {
+                throw new PluginRefusedException("its constructor or its Info has still not come back from an earlier time.");
+            }
+
+            for (int attempt = 1; attempt <= MaxAttempts; attempt++)
+            {
+                metadata = PluginMetadataReader.Read(path);
+                PluginGate.Check(metadata);
+                if (TryActivateApart(name, path, metadata) is { } entry)
+                {
+                    return entry;
+                }
+            }
+
+            throw new PluginRefusedException("its file is replaced again and again while it is loaded. Load it when that has ended.");
         }
         catch (PluginRefusedException exception)
         {
@@ -41,35 +58,28 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         TargetFramework = metadata?.TargetFramework is { } framework ? PluginText.OneLine(framework) : null,
     };
 
-    private PluginEntry ActivateInTime(string name, string path, PluginMetadata metadata)
+    /// <summary>The runtime lets go of a plugin's file sooner when the threads that had to do with the plugin have ended.</summary>
+    private PluginEntry? TryActivateApart(string name, string path, PluginMetadata metadata)
     {
-        Task<PluginEntry> activating = PluginCall.Start(() => Activate(name, path, metadata));
-        if (SyncIo.Complete(PluginCall.HasReturnedAsync<SyncIo>(activating, options.Time, CancellationToken.None)))
+        if (!options.AreUnloadable || thread.IsHere)
         {
-            return activating.GetAwaiter().GetResult();
+            return TryActivate(name, path, metadata);
         }
 
-        _ = DiscardLateAsync(activating);
-        throw new PluginRefusedException($"it has not come back from its constructor or its Info for {PluginCall.Limit.TotalSeconds:F0} s, and is not waited for any longer.");
+        Task<PluginEntry?> activating = Task.Factory.StartNew(
+            () => TryActivate(name, path, metadata), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+        SyncIo.Block(activating);
+        return activating.GetAwaiter().GetResult();
     }
 
-    // It may come back after all: nobody wants it any more.
-    private async Task DiscardLateAsync(Task<PluginEntry> activating)
+    /// <summary>Null when the file was replaced after its metadata was read.</summary>
+    private PluginEntry? TryActivate(string name, string path, PluginMetadata metadata)
     {
-        try
+        if (LoadThisBuild(name, path, metadata) is not { } context)
         {
-            PluginEntry late = await activating.ConfigureAwait(false);
-            TryDispose(late.Leave(options.Time).Context);
+            return null;
         }
-        catch (PluginRefusedException)
-        {
-            // Refused already.
-        }
-    }
 
-    private PluginEntry Activate(string name, string path, PluginMetadata metadata)
-    {
-        IPluginContext context = LoadThisBuild(name, path, metadata);
         try
         {
             foreach (AssemblyName reference in PluginGate.UncertainReferences(metadata, path))
@@ -77,25 +87,35 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
                 Guard("did not load", () => context.LoadReference(reference));
             }
 
-            RegisteredBackend[] backends = [.. metadata.Backends.Select(declared => Create(name, declared, context.MainAssembly))];
+            RegisteredBackend[] backends = [.. metadata.Backends.Select(declared => Create(name, path, declared, context))];
             PluginReport report = Report(name, path, PluginState.Loaded, metadata) with { Backends = [.. backends.Select(backend => backend.Info)] };
             return PluginEntry.Loaded(report, context, backends);
         }
         catch
         {
-            TryDispose(context);
+            // What hangs in it is let go of when it comes back.
+            if (!_hanging.TryGetValue(path, out BackendMaking? making) || making.Context != context)
+            {
+                TryDispose(context);
+            }
+
             throw;
         }
     }
 
-    /// <summary>The runtime knows files by their path: it gives out the one that was there before for as long as it has not let go of that.</summary>
-    private IPluginContext LoadThisBuild(string name, string path, PluginMetadata metadata)
+    /// <summary>Null when the file was replaced. The runtime knows files by their path: it gives out the one that was there before for as long as it has not let go of that.</summary>
+    private IPluginContext? LoadThisBuild(string name, string path, PluginMetadata metadata)
     {
         for (int attempt = 1; ; attempt++)
         {
             if (TryLoad(name, path, metadata.ModuleVersionId) is { } context)
             {
                 return context;
+            }
+
+            if (PluginMetadataReader.Read(path).ModuleVersionId != metadata.ModuleVersionId)
+            {
+                return null;
             }
 
             if (attempt == MaxAttempts || !options.AreUnloadable)
@@ -123,17 +143,33 @@ internal sealed class PluginActivator(BackendCatalogOptions options)
         return null;
     }
 
-    private static RegisteredBackend Create(string name, DeclaredBackend declared, Assembly assembly)
+    private RegisteredBackend Create(string name, string path, DeclaredBackend declared, IPluginContext context)
     {
+        Assembly assembly = context.MainAssembly;
         Type type = Guard($"does not offer its class '{declared.TypeName}'", () => assembly.GetType(declared.TypeName, throwOnError: true)!);
         if (!Guard($"does not offer its class '{declared.TypeName}'", () => typeof(IImageBackend).IsAssignableFrom(type)))
         {
             throw new PluginRefusedException($"the class '{declared.TypeName}' does not implement IImageBackend.");
         }
 
+        if (OwnPlugins.Contains(path))
+        {
+            return Make(name, declared, type, isOwn: true);
+        }
+
+        // From here on it is the plugin's code that takes the time.
+        var making = new BackendMaking(options.Time, _hanging, path, context, () => Make(name, declared, type, isOwn: false));
+        SyncIo.Complete(thread.RunAsync<SyncIo>(making, CancellationToken.None));
+        return making.IsGivenUp
+            ? throw new PluginRefusedException($"it has not come back from its constructor or its Info for {PluginText.Seconds(thread.Limit)}, and is not waited for any longer.")
+            : making.Backend!;
+    }
+
+    private static RegisteredBackend Make(string name, DeclaredBackend declared, Type type, bool isOwn)
+    {
         object backend = Guard($"failed in the constructor of '{declared.TypeName}'", () => Activator.CreateInstance(type)!);
         BackendInfo? info = Guard($"failed in the Info of '{declared.TypeName}'", () => ((IImageBackend)backend).Info);
-        return Guard($"failed in the Info of '{declared.TypeName}'", () => new RegisteredBackend((IImageBackend)backend, BackendInfoRules.Copy(info, declared.TypeName), name));
+        return Guard($"failed in the Info of '{declared.TypeName}'", () => new RegisteredBackend((IImageBackend)backend, BackendInfoRules.Copy(info, declared.TypeName), name) { IsOwn = isOwn });
     }
 
     /// <summary>Runs what may run code of the plugin, and turns whatever it throws into a reason.</summary>

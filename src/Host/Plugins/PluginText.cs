@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace QedVd.Host;
@@ -36,6 +37,8 @@ internal static class PluginText
 
         return line.ToString().Trim();
     }
+
+    public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
 
     public static bool IsOneLine(string text) => !text.Any(character => char.IsControl(character) || character is '\u2028' or '\u2029');
 

@@ -7,39 +7,47 @@ namespace QedVd.Host;
 internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, string? pluginName) : IImageBackend
 {
     private volatile IImageBackend? _inner = inner;
-    private volatile Task? _hanging;
+    private volatile PluginWork? _hanging;
 
     public BackendInfo Info => info;
 
     /// <summary>The plugin that it came from; null when the program registered it.</summary>
     public string? PluginName => pluginName;
 
+    /// <summary>Whether it is from a plugin that the program has brought along.</summary>
+    public bool IsOwn { get; init; }
+
     public string Title => pluginName is null ? $"backend '{info.Id}'" : $"backend '{info.Id}' of plugin '{pluginName}'";
 
     private IImageBackend Inner => _inner ?? throw Gone();
 
-    public void LetGo() => _inner = null;
+    public void LetGo()
+    {
+        _inner = null;
+        _hanging = null;
+    }
 
-    /// <summary>A probe did not come back. The backend is not asked again before it does, so that at most one thread hangs in it.</summary>
-    public void GiveUp(Task call) => _hanging = call;
+    /// <summary>A probe does not come back. The backend is not asked again before it does; as one is asked at a time, at most one thread hangs in it.</summary>
+    public void GiveUp(PluginWork probe) => _hanging = probe;
 
     public ImageException Gone() => new(ImageErrorKind.NotSupported, $"The {Title} was unloaded. Load the plugin again, and ask the catalogue for the backend anew.");
 
     public ProbeResult Probe(in ProbeInput input)
     {
-        if (_hanging is { IsCompleted: false })
+        if (_hanging is { HasReturned: false })
         {
             throw new ImageException(ImageErrorKind.BackendFault, $"The {Title} has still not answered an earlier probe. This is a mistake in the backend; report it to its author.", input.FileName, "probe");
         }
 
+        _hanging = null;
         ProbeResult result;
         try
         {
             result = Inner.Probe(input);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception))
         {
-            throw Fault("probing", input.FileName, exception);
+            throw BackendFault.Create(Title, input.FileName, "probing", null, exception);
         }
 
         if ((uint)result.Confidence > (uint)ProbeConfidence.Certain)
@@ -59,9 +67,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             image = Inner.Open(storage, options);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception))
         {
-            throw Fault("opening", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "opening", null, exception);
         }
 
         try
@@ -84,9 +92,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             image = await Inner.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception, cancellationToken))
         {
-            throw Fault("opening", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "opening", null, exception);
         }
 
         try
@@ -108,9 +116,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             Inner.Create(storage, options);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception))
         {
-            throw Fault("creating", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "creating", null, exception);
         }
     }
 
@@ -122,9 +130,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             await Inner.CreateAsync(storage, options, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception, cancellationToken))
         {
-            throw Fault("creating", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "creating", null, exception);
         }
     }
 
@@ -137,9 +145,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             report = await Inner.CheckAsync(storage, options, progress, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception, cancellationToken))
         {
-            throw Fault("checking", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "checking", null, exception);
         }
 
         if (report?.Findings is null || report.Repairs is null
@@ -160,14 +168,11 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
             return Inner.CreateMeter(options)
                 ?? throw new ImageException(ImageErrorKind.BackendFault, $"The {Title} returned no meter. This is a mistake in the backend; report it to its author.", operation: "measure");
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception))
         {
-            throw Fault("measuring", null, exception);
+            throw BackendFault.Create(Title, null, "measuring", null, exception);
         }
     }
-
-    /// <summary>The exceptions of the contract pass; everything else is the backend's mistake, and is said to be.</summary>
-    private static bool IsFault(Exception exception) => exception is not (ImageException or OperationCanceledException or OutOfMemoryException);
 
     private IDiskImage Checked(IDiskImage? image, IImageStorage storage, ImageOpenOptions options)
     {
@@ -180,9 +185,9 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
         {
             BackendResults.CheckImage(image, options.Flags);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (BackendFault.Is(exception))
         {
-            throw Fault("opening", storage.Name, exception);
+            throw BackendFault.Create(Title, storage.Name, "opening", null, exception);
         }
 
         return image;
@@ -215,11 +220,4 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
             // It is refused already.
         }
     }
-
-    private ImageException Fault(string doing, string? name, Exception exception) => new(
-        ImageErrorKind.BackendFault,
-        $"{PluginText.OneLine(name ?? "a file")}: the {Title} failed while {doing} it ({PluginText.Describe(exception)}). This is a mistake in the backend; report it to its author.",
-        name,
-        doing,
-        innerException: exception);
 }

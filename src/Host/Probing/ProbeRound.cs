@@ -2,43 +2,50 @@ namespace QedVd.Host;
 
 /// <summary>What was read of a file, put before one backend after the other.</summary>
 /// <remarks>A round whose backend does not come back is given up: another one goes on behind that backend, and nothing more is taken from the old one.</remarks>
-internal sealed class ProbeRound(IReadOnlyList<IImageBackend> backends, string? fileName, long lengthBytes, ReadOnlyMemory<byte> start, ReadOnlyMemory<byte> end)
+internal sealed class ProbeRound(TimeProvider time, IReadOnlyList<IImageBackend> backends, string? fileName, long lengthBytes, ReadOnlyMemory<byte> start, ReadOnlyMemory<byte> end)
+    : PluginWork(time)
 {
+    private readonly TimeProvider _time = time;
     private readonly ProbeCandidate?[] _candidates = new ProbeCandidate?[backends.Count];
-    private volatile bool _isGivenUp;
-    private volatile int _asked = -1;
-
-    /// <summary>The number of the backend whose answer is awaited; negative before the first.</summary>
-    public int Asked => _asked;
+    private int _asked = -1;
 
     public bool IsFirst { get; private init; } = true;
 
-    /// <summary>One answer per backend, in their order.</summary>
-    public ProbeCandidate[] Run()
-    {
-        for (int i = _asked + 1; i < backends.Count && !_isGivenUp; i++)
-        {
-            _asked = i;
-            _candidates[i] = Ask(backends[i]);
-        }
+    /// <summary>One answer per backend, in their order. Once it has ended.</summary>
+    public ProbeCandidate[] Candidates => _candidates!;
 
-        return _candidates!;
-    }
-
-    /// <summary>Gives up the backend that is being asked.</summary>
-    /// <param name="call">The call that does not come back.</param>
-    /// <param name="waited">How long was waited for it.</param>
-    public ProbeRound GiveUp(Task call, TimeSpan waited)
+    /// <summary>What is left of a round that was given up.</summary>
+    /// <param name="waited">How long was waited for the backend that it hangs in.</param>
+    public ProbeRound Rest(TimeSpan waited)
     {
-        _isGivenUp = true;
-        int asked = _asked;
-        ProbeRound rest = new(backends, fileName, lengthBytes, start, end) { _asked = asked, IsFirst = false };
-        Array.Copy(_candidates, rest._candidates, asked);
-        (backends[asked] as RegisteredBackend)?.GiveUp(call);
-        rest._candidates[asked] = new ProbeCandidate(
-            backends[asked].Info.Id, ProbeConfidence.No, $"has not answered for {waited.TotalSeconds:F0} s, and is not waited for any longer; report this to its author", IsFault: true);
+        ProbeRound rest = new(_time, backends, fileName, lengthBytes, start, end) { _asked = _asked, IsFirst = false };
+        Array.Copy(_candidates, rest._candidates, _asked);
+        rest._candidates[_asked] = new ProbeCandidate(
+            backends[_asked].Info.Id, ProbeConfidence.No, $"has not answered for {PluginText.Seconds(waited)}, and is not waited for any longer; report this to its author", IsFault: true);
         return rest;
     }
+
+    protected override void Steps()
+    {
+        while (_asked + 1 < backends.Count)
+        {
+            _asked++;
+            if (!TryBegin())
+            {
+                return;
+            }
+
+            ProbeCandidate candidate = Ask(backends[_asked]);
+            if (!TryEnd())
+            {
+                return;
+            }
+
+            _candidates[_asked] = candidate;
+        }
+    }
+
+    protected override void GiveUpStep() => (backends[_asked] as RegisteredBackend)?.GiveUp(this);
 
     private ProbeCandidate Ask(IImageBackend backend)
     {

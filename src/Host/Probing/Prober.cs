@@ -65,7 +65,7 @@ public sealed class Prober
             // What was read lies in one piece: the last bytes of a short file are in its start.
             ReadOnlyMemory<byte> tail = buffer.AsMemory(Math.Max(0, start + end - EndBytes)..(start + end));
             lengthBytes = Math.Max(lengthBytes, start);
-            var round = new ProbeRound(backends, fileName ?? Path.GetFileName(storage.Name), lengthBytes, buffer.AsMemory(0, start), tail);
+            var round = new ProbeRound(_catalog.Time, backends, fileName ?? Path.GetFileName(storage.Name), lengthBytes, buffer.AsMemory(0, start), tail);
             isBufferOurs = false;
             (ProbeCandidate[] candidates, isBufferOurs) = await AskAsync<TIo>(round, cancellationToken).ConfigureAwait(false);
             return new ProbeReport
@@ -91,25 +91,22 @@ public sealed class Prober
     private async ValueTask<(ProbeCandidate[] Candidates, bool HaveAllReturned)> AskAsync<TIo>(ProbeRound round, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
-        if (!_catalog.HasPlugins)
+        if (!_catalog.HasForeignPlugins)
         {
-            return (round.Run(), true);
+            round.Run();
+            round.ThrowWhatItThrew();
+            return (round.Candidates, true);
         }
 
-        Task<ProbeCandidate[]> asking = PluginCall.Start(round.Run);
         while (true)
         {
-            int asked = round.Asked;
-            if (await PluginCall.HasReturnedAsync<TIo>(asking, _catalog.Time, cancellationToken).ConfigureAwait(false))
+            await _catalog.PluginThread.RunAsync<TIo>(round, cancellationToken).ConfigureAwait(false);
+            if (!round.IsGivenUp)
             {
-                return (await asking.ConfigureAwait(false), round.IsFirst);
+                return (round.Candidates, round.IsFirst);
             }
 
-            if (asked >= 0 && asked == round.Asked)
-            {
-                round = round.GiveUp(asking, PluginCall.Limit);
-                asking = PluginCall.Start(round.Run);
-            }
+            round = round.Rest(_catalog.PluginThread.Limit);
         }
     }
 

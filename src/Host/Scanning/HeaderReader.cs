@@ -73,15 +73,10 @@ internal sealed class HeaderReader(ImageOpener opener)
         {
             return header with { Error = exception };
         }
-#pragma warning disable CA1031 // One backend's mistake must not end the look at a whole folder.
-        catch (Exception exception) when (exception is not OperationCanceledException)
-#pragma warning restore CA1031
+        catch (Exception exception) when (level is not null && BackendFault.Is(exception, cancellationToken))
         {
-            return header with
-            {
-                Error = new ImageException(
-                    ImageErrorKind.BackendFault, $"{DisplayText.Escape(path)}: the backend '{header.FormatId}' failed ({PluginText.Describe(exception)}).", path, "scan", innerException: exception),
-            };
+            // One backend's mistake must not end the look at a whole folder.
+            return header with { Error = level.Fault("scanning", null, exception) };
         }
         finally
         {

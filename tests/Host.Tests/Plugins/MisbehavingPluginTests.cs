@@ -43,7 +43,7 @@ public sealed class MisbehavingPluginTests : IDisposable
 
             Assert.Equal(ImageErrorKind.BackendFault, exception.Kind);
             Assert.Contains("KeyNotFoundException: at 17", exception.Message, StringComparison.Ordinal);
-            Assert.True(exception.Message.Contains(Title, StringComparison.Ordinal) || member == "close", exception.Message);
+            Assert.Contains(Title, exception.Message, StringComparison.Ordinal);
             Assert.Contains("disk.img", exception.Message, StringComparison.Ordinal);
             Assert.True(isReached);
 
@@ -195,7 +195,11 @@ public sealed class MisbehavingPluginTests : IDisposable
         Assert.Equal(PluginState.Loaded, catalog.LoadFile(TestPluginFiles.PathOf("Good")).State);
         Disturb(null);
         goOn.Set();
-        Assert.Equal(PluginState.Loaded, catalog.LoadFile(TestPluginFiles.PathOf("Disturbed")).State);
+        while (catalog.LoadFile(TestPluginFiles.PathOf("Disturbed")).State != PluginState.Loaded)
+        {
+            await Task.Yield();
+        }
+
         Assert.Equal(["good", "disturbed"], catalog.Backends.Select(backend => backend.Info.Id));
     }
 

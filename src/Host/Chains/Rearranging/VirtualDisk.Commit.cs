@@ -127,7 +127,7 @@ public sealed partial class VirtualDisk
 
         // Nothing is looked at but what was asked for.
         var empty = new CompactOptions { DropZeroBlocks = false, IsHeldBeneath = (offset, length) => !changes.IsChanged(offset, length) };
-        await top.Image.CompactAsync(empty, progress, cancellationToken).ConfigureAwait(false);
+        await top.AskAsync("emptying", progress, (image, told) => image.CompactAsync(empty, told, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     private static async ValueTask GrowToDiskAsync(VirtualDisk target, long lengthBytes, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ public sealed partial class VirtualDisk
                 using var pull = new Puller(this, before, after, limiter);
                 long copied = await pull.RunAsync(progress, cancellationToken).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
-                await _generation.Top.FlushAsync(cancellationToken).ConfigureAwait(false);
+                await _generation.Levels[0].AskAsync("flushing", image => image.FlushAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
                 return copied;
             },
             cancellationToken);

@@ -48,7 +48,7 @@ public sealed partial class VirtualDisk
             try
             {
                 await disk.PublishAsync(Generation.Rearranging(disk._generation.Levels, changes: null)).ConfigureAwait(false);
-                await disk._generation.Top.SetBeneathAsync(Beneath.Unknown, turn.Token).ConfigureAwait(false);
+                await disk._generation.Levels[0].AskAsync(ComposingLevel, image => image.SetBeneathAsync(Beneath.Unknown, turn.Token), turn.Token).ConfigureAwait(false);
                 return rearrangement;
             }
             catch
@@ -78,7 +78,7 @@ public sealed partial class VirtualDisk
             _writable[^1] = (level, disk);
 
             // Levels beneath may have another size than when this one was opened.
-            await level.Image.SetBeneathAsync(disk._generation.Beneath, Token).ConfigureAwait(false);
+            await level.AskAsync(ComposingLevel, image => image.SetBeneathAsync(disk._generation.Beneath, Token), Token).ConfigureAwait(false);
             return disk;
         }
 
@@ -97,7 +97,7 @@ public sealed partial class VirtualDisk
                 await UnfreezeAsync(child).ConfigureAwait(false);
             }
 
-            await child.Image.SetParentAsync(reference, Token).ConfigureAwait(false);
+            await child.AskAsync(RelinkingLevel, image => image.SetParentAsync(reference, Token), Token).ConfigureAwait(false);
             if (isFrozen)
             {
                 await FreezeAsync(child).ConfigureAwait(false);

@@ -86,7 +86,7 @@ public sealed partial class VirtualDisk
         if (parent is not null || old[0].Image.Parent is not null)
         {
             // Durable in itself. From here on there is no way back, and nothing that could fail.
-            await old[0].Image.SetParentAsync(parent, work.Token).ConfigureAwait(false);
+            await old[0].AskAsync(RelinkingLevel, image => image.SetParentAsync(parent, work.Token), work.Token).ConfigureAwait(false);
         }
 
         await work.PublishAsync([old[0], .. beneath]).ConfigureAwait(false);

@@ -52,7 +52,7 @@ internal sealed class ChainCopier : IAsyncDisposable
     {
         if (!_options.SkipSpaceCheck)
         {
-            VolumeRoom.Require(_paths[0], _levels.Sum(level => level.Image.GetFileSize().AllocatedBytes), "copy the chain");
+            VolumeRoom.Require(_paths[0], _levels.Sum(level => level.GetFileSize().AllocatedBytes), "copy the chain");
         }
 
         using var limiter = new RateLimiter(_options.MaxBytesPerSecond, _host.Opener.Time);
@@ -81,7 +81,7 @@ internal sealed class ChainCopier : IAsyncDisposable
         {
             VirtualSizeBytes = level.Image.VirtualSizeBytes,
             Parent = ParentFor(depth),
-            FormatOptions = level.Image.CreationOptions,
+            FormatOptions = level.GetCreationOptions(),
         };
         PendingFile file = await _host.CreateFileAsync(_paths[depth], level.FormatId, create, _options.Overwrite, cancellationToken).ConfigureAwait(false);
         _files.Add(file);
