@@ -34,7 +34,7 @@ internal sealed class FaultedStorage(IImageStorage inner, StorageFaults faults) 
         {
             if (kind == FaultKind.HalfWrite)
             {
-                inner.Write(offset, buffer[..Math.Min(Sector, buffer.Length)]);
+                inner.Write(offset, buffer[..FirstSector(offset, buffer.Length)]);
             }
 
             throw faults.Error(kind, Name);
@@ -49,7 +49,7 @@ internal sealed class FaultedStorage(IImageStorage inner, StorageFaults faults) 
         {
             if (kind == FaultKind.HalfWrite)
             {
-                inner.Write(offset, buffer.Span[..Math.Min(Sector, buffer.Length)]);
+                inner.Write(offset, buffer.Span[..FirstSector(offset, buffer.Length)]);
             }
 
             throw faults.Error(kind, Name);
@@ -127,6 +127,9 @@ internal sealed class FaultedStorage(IImageStorage inner, StorageFaults faults) 
         ThrowIfFenced();
         return faults.Strike(FaultKind.Write, FaultKind.HalfWrite, FaultKind.WriteWithoutRoom);
     }
+
+    // Up to the end of a sector of the file: none of them is torn.
+    private static int FirstSector(long offset, int lengthBytes) => (int)Math.Min(Sector - (offset % Sector), lengthBytes);
 
     private void Before(FaultKind kind)
     {

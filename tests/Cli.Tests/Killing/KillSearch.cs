@@ -30,7 +30,7 @@ internal sealed class KillSearch : IDisposable
 
     public string Summary => string.Create(CultureInfo.InvariantCulture, $"{_cases} chains, {_kills} kills, {_stops} stops, {_faults} errors, at {_disturbed.Count} of {_seen.Count} kinds of calls of the commands");
 
-    /// <summary>The strata without a kill: commands, and kinds of calls over all commands.</summary>
+    /// <summary>The strata without a kill: commands, and the usual kinds of calls over all commands. What is rarer is killed when it is met at the right moment.</summary>
     public IReadOnlyList<string> Empty
     {
         get
@@ -40,7 +40,7 @@ internal sealed class KillSearch : IDisposable
                 return
                 [
                     .. CommandCases.All.Select(command => command.Name).Except(_disturbed.Select(key => key.Command)),
-                    .. _seen.Select(key => key.Call).Distinct().Except(_disturbed.Select(key => key.Call)),
+                    .. _seen.Select(key => key.Call).Distinct().Intersect(s_commonCalls).Except(_disturbed.Select(key => key.Call)),
                 ];
             }
         }
