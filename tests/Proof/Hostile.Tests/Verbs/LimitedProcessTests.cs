@@ -77,7 +77,9 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
 
         VerbOutcome outcome = new LimitedProcess(folder).Run(line, "a.qed", ["map", folder.Image], LimitedProcess.UsualHandles);
 
-        Assert.True(outcome.ExitCode == 1, $"ended with {outcome.ExitCode}: {outcome.Error}");
+        // The runtime may abort when it gets no handle itself, now and then, after our line was written.
+        const int Aborted = 134;
+        Assert.True(outcome.ExitCode is 1 or Aborted, $"ended with {outcome.ExitCode}: {outcome.Error}");
         Assert.Single(outcome.Error.TrimEnd().Split('\n'));
         Assert.Contains(".qed", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("too many files are open", outcome.Error, StringComparison.OrdinalIgnoreCase);
