@@ -33,7 +33,8 @@ public sealed class TrimTests : IDisposable
         Assert.Equal(8 << 20, (long)said["length"]!);
         Assert.Equal((long)info["actual-size"]!, (long)said["actual-size"]!);
         Assert.Equal((long)info["file-length"]!, (long)said["file-length"]!);
-        Assert.True((long)said["actual-size-before"]! - (long)said["actual-size"]! >= 4 << 20, said.ToJsonString());
+        // A file system may take a block or two of its own to note the holes.
+        Assert.True((long)said["actual-size-before"]! - (long)said["actual-size"]! >= (4 << 20) - (64 << 10), said.ToJsonString());
         await _cli.QemuIoAsync("a.qed", "read -P 0 0 8M");
     }
 

@@ -243,7 +243,19 @@ public sealed class RenameTests : IDisposable
 
         public bool HasFailed { get; private set; }
 
-        protected override void BeforeWrite()
+        public override void Write(long offset, ReadOnlySpan<byte> buffer)
+        {
+            BeforeWrite();
+            base.Write(offset, buffer);
+        }
+
+        public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            BeforeWrite();
+            return base.WriteAsync(offset, buffer, cancellationToken);
+        }
+
+        private void BeforeWrite()
         {
             if (++_writes == Nth)
             {

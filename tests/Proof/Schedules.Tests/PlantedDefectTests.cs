@@ -161,14 +161,14 @@ public sealed class PlantedDefectTests
     [InlineData(2, 0)]
     [InlineData(2, 1)]
     public void DroppedBarriersOfAnImage_AreFound(int each, int first) =>
-        FindLoss((seed, wrap) => new ImageSchedule(seed, new Strata(), wrap).Run(), storage => new BarrierDroppingStorage(storage, number => number % each == first));
+        FindLoss((seed, wrap) => new ImageSchedule(seed, new Strata(), wrap).Run(), storage => new BarrierDropper(storage, number => number % each == first));
 
     [Theory]
     [InlineData(1, 0)]
     [InlineData(2, 0)]
     [InlineData(2, 1)]
     public void DroppedBarriersOfAChain_AreFound(int each, int first) =>
-        FindLoss((seed, wrap) => new ChainSchedule(seed, new Strata(), wrap).Run(), storage => new BarrierDroppingStorage(storage, number => number % each == first));
+        FindLoss((seed, wrap) => new ChainSchedule(seed, new Strata(), wrap).Run(), storage => new BarrierDropper(storage, number => number % each == first));
 
     [Fact]
     public void OperationOnAnotherThread_IsRefused() => Scheduler.OnOwnThread(() =>
