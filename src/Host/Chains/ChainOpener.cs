@@ -35,9 +35,9 @@ internal sealed class ChainOpener(ImageOpener opener, DiskOpenOptions options)
             await OpenTopAsync<TIo>(storage, path, cancellationToken).ConfigureAwait(false);
             if (options.ParentDisk is { } parent)
             {
-                // Registered first: from then on it stays read-only if it is.
+                // Registered first: from then on it stays read-only if it is. What lies beneath it may be written all the same.
                 var image = DiskAsImage.Over(parent);
-                _levels.Add(new Level { Image = image, Path = parent.Path, FormatId = DiskAsImage.FormatId, IsMutable = !parent.IsReadOnly });
+                _levels.Add(new Level { Image = image, Path = parent.Path, FormatId = DiskAsImage.FormatId, IsMutable = !parent.IsReadOnly || parent.HasMutableParents });
             }
             else
             {

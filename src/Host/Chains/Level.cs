@@ -23,7 +23,7 @@ internal sealed partial class Level
     /// <summary>What the host has to say of this level, besides the image.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
-    /// <summary>Whether the bytes may change while this disk is open: true for an open, writable disk given as a parent.</summary>
+    /// <summary>Whether the bytes may change while this disk is open: true for an open disk given as a parent that is writable, or lies over such a one.</summary>
     public bool IsMutable { get; init; }
 
     /// <summary>The same level after its file has got another name.</summary>

@@ -250,6 +250,30 @@ public sealed class ChainReferenceTests : IDisposable
         Assert.Equal((5, 9, 0, 5), (start[0], start[1], start[4096], start[8192]));
     }
 
+    [Fact]
+    public async Task ReadOnlyParentDisk_OverOneThatIsWritten_ShowsWhatIsWritten()
+    {
+        using VirtualDisk writable = _test.Host.OpenDisk(_test.Qed("writable.qed", Size));
+        using VirtualDisk parent = _test.Host.OpenDisk(_test.Qed("parent.qed", Size), new DiskOpenOptions { ReadOnly = true, ParentDisk = writable });
+        using VirtualDisk disk = _test.Host.OpenDisk(_test.Qed("top.qed", Size), new DiskOpenOptions { ParentDisk = parent });
+
+        // Of three levels beneath the top it is remembered what they do not hold.
+        await disk.SnapshotAsync(_test["first.qed"], new SnapshotOptions(), TestContext.Current.CancellationToken);
+        await disk.SnapshotAsync(_test["second.qed"], new SnapshotOptions(), TestContext.Current.CancellationToken);
+        byte[] one = new byte[1];
+        for (int i = 0; i < 3; i++)
+        {
+            disk.Read(5, one);
+        }
+
+        writable.Write(5, [3]);
+        disk.Read(5, one);
+
+        Assert.Equal(3, one[0]);
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await disk.FlattenAsync(cancellationToken: TestContext.Current.CancellationToken));
+        Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
+    }
+
     public void Dispose() => _test.Dispose();
 
     private ImageException Refusal(string path, DiskOpenOptions? options = null)
