@@ -7,8 +7,6 @@ internal sealed class ImageOpener(BackendCatalog backends, TablePool tables, Tim
 {
     private readonly Prober _prober = new(backends);
 
-    public BackendCatalog Backends => backends;
-
     public ILogger Logger => logger;
 
     public TimeProvider Time => time;

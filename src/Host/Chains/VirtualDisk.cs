@@ -142,13 +142,6 @@ public sealed partial class VirtualDisk : IDisposable, IAsyncDisposable
         }
     }
 
-    private ValueTask<Generation> EnterWriterAsync<TIo>(CancellationToken cancellationToken)
-        where TIo : struct, IIoMode
-    {
-        Generation generation = _generation;
-        return generation.Writers.TryEnter() ? new ValueTask<Generation>(generation) : WaitForWriterAsync<TIo>(cancellationToken);
-    }
-
     private async ValueTask<Generation> WaitForWriterAsync<TIo>(CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {

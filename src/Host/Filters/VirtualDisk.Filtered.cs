@@ -29,7 +29,7 @@ public sealed partial class VirtualDisk
         }
     }
 
-    /// <summary>As <see cref="EnterWriterAsync"/>; null where the request has to pass filters first.</summary>
+    /// <summary>The generation, entered for a change; null where the request has to pass filters first.</summary>
     private ValueTask<Generation?> EnterWriterUnlessFilteredAsync<TIo>(bool isFiltered, CancellationToken cancellationToken)
         where TIo : struct, IIoMode
     {
