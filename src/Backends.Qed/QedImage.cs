@@ -12,6 +12,7 @@ internal sealed partial class QedImage : DiskImageBase
     private readonly ImageOpenOptions _options;
     private readonly TablePool _pool;
     private KnownTables _knownTables;
+    private TableCensus _census;
     private readonly TouchedSlices _touched = new();
     private readonly ClusterAllocator _allocator;
     private FreeTables _freeTables;
@@ -49,7 +50,7 @@ internal sealed partial class QedImage : DiskImageBase
         _dirty = new DirtyTables(_pool, _touched);
         _writer = new TableWriter(_storage, _allocator, _dirty, withoutBarriers);
         _timer = new WriteBackTimer(start.Options.Time, _writer, _dirty);
-        ForgetTables(start.Tables ?? new KnownTables(_header.Geometry));
+        ForgetTables(start.Tables ?? new KnownTables(_header.Geometry, start.IsReadOnly ? KnownTables.MaxTablesToRead : KnownTables.MaxTables), areUnknown: start.IsReadOnly);
     }
 
     /// <inheritdoc/>
@@ -103,14 +104,15 @@ internal sealed partial class QedImage : DiskImageBase
     }
 
     /// <summary>Starts over with nothing in memory of the tables but where they are.</summary>
-    [MemberNotNull(nameof(_knownTables), nameof(_freeTables), nameof(_map))]
-    private void ForgetTables(KnownTables known)
+    [MemberNotNull(nameof(_knownTables), nameof(_census), nameof(_freeTables), nameof(_map))]
+    private void ForgetTables(KnownTables known, bool areUnknown = false)
     {
         int l1Entries = _header.Geometry.L1EntriesFor(_header.VirtualSizeBytes);
         _knownTables = known;
         _freeTables = new FreeTables(_header.Geometry, l1Entries);
         SliceProof proof = new(_header, _knownTables, _allocator, _touched);
-        _map = new TableMap(_header, _knownTables, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));
+        _census = new TableCensus(_storage, _header, _knownTables, _allocator, areUnknown);
+        _map = new TableMap(_header, _knownTables, _census, new TableCache(_storage, _pool, l1Entries, proof, _freeTables));
     }
 
     /// <summary>A boxed answer, so that it is read and replaced in one piece.</summary>

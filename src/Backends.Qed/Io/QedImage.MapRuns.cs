@@ -34,7 +34,7 @@ internal sealed partial class QedImage
     {
         QedHeader header = Header;
         RunWalk walk = Interlocked.Exchange(ref _runWalk, null)
-            ?? new RunWalk(_storage, header, _knownTables, () => RulesNow(header));
+            ?? new RunWalk(_storage, header, _knownTables, _census, () => RulesNow(header));
         try
         {
             return await walk.FillAsync<AsyncIo>(offset, lengthBytes, runs, cancellationToken).ConfigureAwait(false);

@@ -14,6 +14,7 @@ internal sealed class RunWalk
     private readonly int _l1Shift;
     private readonly Func<QedReferenceRules> _renewRules;
     private readonly KnownTables _knownTables;
+    private readonly TableCensus _census;
     private readonly MetadataWalk _walk;
     private readonly StorageHoles _holes;
     private QedReferenceRules _rules;
@@ -33,14 +34,16 @@ internal sealed class RunWalk
     /// <param name="storage">Has the tables.</param>
     /// <param name="header">Says where.</param>
     /// <param name="knownTables">Where no data can be; learns the tables that are met.</param>
+    /// <param name="census">Learns all tables before the first is used.</param>
     /// <param name="renewRules">What references may be, for the file as it is when asked.</param>
-    public RunWalk(IImageStorage storage, QedHeader header, KnownTables knownTables, Func<QedReferenceRules> renewRules)
+    public RunWalk(IImageStorage storage, QedHeader header, KnownTables knownTables, TableCensus census, Func<QedReferenceRules> renewRules)
     {
         _geometry = header.Geometry;
         _l1Shift = _geometry.EntryBits + _geometry.ClusterBits;
         _walk = new MetadataWalk(storage, header, ChunkBytes);
         _holes = new StorageHoles(storage, rememberHoles: true);
         _knownTables = knownTables;
+        _census = census;
         _renewRules = renewRules;
         _rules = renewRules();
     }
@@ -120,6 +123,7 @@ internal sealed class RunWalk
                 return false;
             }
 
+            await _census.TakeAsync<TIo>(cancellationToken).ConfigureAwait(false);
             _knownTables.Add(_walk.TableOffset);
             _table = l1Index;
             _entriesEnd = -1;

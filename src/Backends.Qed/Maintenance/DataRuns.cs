@@ -12,7 +12,7 @@ internal sealed class DataRuns(QedGeometry geometry, long virtualSizeBytes)
     public List<MetadataChunk> Complete => _complete;
 
     /// <summary>Takes entries in, in the order of the table; those that may not stand are left out.</summary>
-    public void Add(int l1Index, int firstIndex, ReadOnlySpan<ulong> entries, in QedReferenceRules rules)
+    public void Add(int l1Index, int firstIndex, ReadOnlySpan<ulong> entries, in QedReferenceRules rules, KnownTables tables)
     {
         ulong clusterBytes = (ulong)geometry.ClusterBytes;
         for (int i = 0; i < entries.Length;)
@@ -29,10 +29,20 @@ internal sealed class DataRuns(QedGeometry geometry, long virtualSizeBytes)
             {
                 count = EntryRuns.Ascending(entries, i, clusterBytes);
                 count = (int)Math.Min((ulong)count, rules.RoomFrom(value) >> geometry.ClusterBits);
+                if (tables.ContainsAny((long)value, count * geometry.ClusterBytes))
+                {
+                    int whole = count;
+                    count = 0;
+                    while (count < whole && !tables.ContainsCluster((long)value + (count * geometry.ClusterBytes)))
+                    {
+                        count++;
+                    }
+                }
+
                 AddRun(l1Index, firstIndex + i, (long)value, count);
             }
 
-            i += count;
+            i += Math.Max(count, 1);
         }
     }
 
@@ -52,6 +62,11 @@ internal sealed class DataRuns(QedGeometry geometry, long virtualSizeBytes)
         // As wide as the largest geometry, whose tables reach further than a disk can.
         Int128 start = ((Int128)l1Index * geometry.BytesPerL2) + ((Int128)index << geometry.ClusterBits);
         long length = (long)count << geometry.ClusterBits;
+        if (length == 0)
+        {
+            return;
+        }
+
         if (start >= virtualSizeBytes)
         {
             Append(new MetadataChunk(MetadataChunkKind.Data, place, length));

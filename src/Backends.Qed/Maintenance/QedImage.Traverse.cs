@@ -22,6 +22,7 @@ internal sealed partial class QedImage
         yield return new MetadataChunk(MetadataChunkKind.Header, 0, header.HeaderAreaBytes);
         yield return new MetadataChunk(MetadataChunkKind.TopTable, header.L1TableOffset, geometry.TableBytes, 0);
 
+        await _census.TakeAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
         MetadataWalk walk = new(_storage, header, TraverseChunkBytes);
         DataRuns runs = new(geometry, sizeBytes);
         while (await NextTableAsync(walk, header, cancellationToken).ConfigureAwait(false))
@@ -36,7 +37,7 @@ internal sealed partial class QedImage
                 MetadataChunkKind.Table, walk.TableOffset, geometry.TableBytes, walk.L1Index < entriesInUse ? walk.L1Index * geometry.BytesPerL2 : -1);
             while (await NextEntriesAsync(walk, header, cancellationToken).ConfigureAwait(false))
             {
-                runs.Add(walk.L1Index, walk.FirstIndex, walk.Entries, new QedReferenceRules(header, _storage.GetLength()));
+                runs.Add(walk.L1Index, walk.FirstIndex, walk.Entries, new QedReferenceRules(header, _storage.GetLength()), _knownTables);
                 foreach (MetadataChunk run in runs.Complete)
                 {
                     yield return run;

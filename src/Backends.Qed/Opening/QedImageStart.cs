@@ -30,7 +30,7 @@ internal sealed record QedImageStart
 
     /// <summary>
     /// Read-write openings: where all the L2 tables are, so that what names one of them as data is refused before it is written. Null when a check has found
-    /// that nothing does, and when nothing is to be written. The image's own from here on.
+    /// that nothing does, and when nothing is to be written, see <see cref="TableCensus"/>. The image's own from here on.
     /// </summary>
     public KnownTables? Tables { get; init; }
 

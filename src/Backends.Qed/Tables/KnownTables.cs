@@ -4,13 +4,16 @@ namespace QedVd.Backends.Qed;
 
 /// <summary>
 /// Where L2 tables are known to be, so that an entry which names a part of one as data is found out before it does harm. Read without a lock. 16 to 32
-/// bytes per table, and at most 32 MiB.
+/// bytes per table: at most 32 MiB for an image that may be written, and 1 MiB for one that may not, of which a chain has many.
 /// </summary>
 /// <remarks>A hash table of aligned groups of as many clusters as a table has. Tables need not be aligned: a slot says which clusters of its group begin one.</remarks>
-internal sealed class KnownTables(QedGeometry geometry)
+internal sealed class KnownTables(QedGeometry geometry, int limit = KnownTables.MaxTables)
 {
     /// <summary>So many are known. An image that has more is not opened for writing.</summary>
     public const int MaxTables = 1 << 21;
+
+    /// <summary>So many are known of an image that is only read: 128 GiB and more of disk. The others are then taken for what entries say of them.</summary>
+    public const int MaxTablesToRead = 1 << 16;
 
     private const int SmallestSlots = 64;
     private const int TablesBetweenLooks = 4096;
@@ -164,7 +167,7 @@ internal sealed class KnownTables(QedGeometry geometry)
     /// <summary>Puts a table into slots, of which at most half are used afterwards; returns them, or others when there are too few.</summary>
     private ulong[] Insert(ulong[] slots, long cluster)
     {
-        if (_count >= MaxTables)
+        if (_count >= limit)
         {
             return slots;
         }

@@ -1,7 +1,7 @@
 namespace QedVd.Backends.Qed;
 
 /// <summary>Answers where the bytes of the disk are: from memory where it can, else by reading the slices that say it.</summary>
-internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache cache)
+internal sealed class TableMap(QedHeader header, KnownTables tables, TableCensus census, TableCache cache)
 {
     private readonly int _clusterBits = header.Geometry.ClusterBits;
     private readonly long _clusterBytes = header.Geometry.ClusterBytes;
@@ -69,6 +69,7 @@ internal sealed class TableMap(QedHeader header, KnownTables tables, TableCache 
             table = await OffsetOrThrowAsync<TIo>(entry, SliceKey.ForL1(l1Index), L1SliceOffset(l1Index), l1Index, cancellationToken).ConfigureAwait(false);
         }
 
+        await census.TakeAsync<TIo>(cancellationToken).ConfigureAwait(false);
         tables.Add(table);
         long cluster = offset >> _clusterBits;
         using SliceLease l2 = await AcquireL2Async<TIo>(table, cluster, forWriting: false, cancellationToken).ConfigureAwait(false);
