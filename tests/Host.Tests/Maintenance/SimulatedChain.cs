@@ -25,6 +25,9 @@ internal sealed class SimulatedChain
 
     public SimulatedFile Top => _files[0];
 
+    /// <summary>Whether images that are opened for reading may be made writable later, as those in files may.</summary>
+    public bool AreParentsWritable { get; init; }
+
     /// <summary>Fills a level with one byte value.</summary>
     public SimulatedChain Fill(int level, byte value, int offset = 0, int? lengthBytes = null)
     {
@@ -41,7 +44,7 @@ internal sealed class SimulatedChain
     }
 
     public IDiskImage OpenImage(int level, bool readOnly) =>
-        _backend.Open(_files[level].Open(readOnly), new ImageOpenOptions { Flags = readOnly ? ImageOpenFlags.ReadOnly : ImageOpenFlags.None });
+        _backend.Open(_files[level].Open(readOnly && !AreParentsWritable), new ImageOpenOptions { Flags = readOnly ? ImageOpenFlags.ReadOnly : ImageOpenFlags.None });
 
     public VirtualDisk Open(bool readOnly = false, Func<IDiskImage, IDiskImage>? aroundTop = null)
     {
