@@ -12,6 +12,8 @@ internal sealed class RequestGate
     private const long Closed = long.MinValue;
 
     private PaddedLong _state;
+
+    // Both are there before the state says that it is closed, and nobody needs them earlier.
     private TaskCompletionSource? _drained;
     private TaskCompletionSource? _reopened;
 
@@ -31,7 +33,7 @@ internal sealed class RequestGate
     {
         if (Interlocked.Decrement(ref _state.Value) == Closed)
         {
-            Volatile.Read(ref _drained)?.TrySetResult();
+            Volatile.Read(ref _drained)!.TrySetResult();
         }
     }
 
@@ -73,10 +75,10 @@ internal sealed class RequestGate
     }
 
     /// <summary>The gate stays closed; those that wait for it look again and find the one that took its place, or that all has ended.</summary>
-    public void WakeWaiters() => _reopened?.TrySetResult();
+    public void WakeWaiters() => _reopened!.TrySetResult();
 
     /// <summary>Completes when it is worth to try again, after <see cref="TryEnter"/> said no.</summary>
-    public Task WhenOpen => _reopened?.Task ?? Task.CompletedTask;
+    public Task WhenOpen => _reopened!.Task;
 
     // A cache line to itself on either side: every request of every thread changes it.
     [StructLayout(LayoutKind.Explicit, Size = 192)]

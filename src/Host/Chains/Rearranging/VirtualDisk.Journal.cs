@@ -3,18 +3,8 @@ namespace QedVd.Host;
 /// <content>Merges, and commits past levels, that were interrupted.</content>
 public sealed partial class VirtualDisk
 {
-    private static int DepthOf(IReadOnlyList<Level> chain, StorageIdentity identity)
-    {
-        for (int depth = 0; depth < chain.Count; depth++)
-        {
-            if (chain[depth].Storage?.Identity == identity)
-            {
-                return depth;
-            }
-        }
-
-        return -1;
-    }
+    /// <summary>The depth of a journal's survivor, beside which the journal was found.</summary>
+    private static int DepthOf(IReadOnlyList<Level> chain, StorageIdentity survivor) => chain.Index().First(level => level.Item.Storage?.Identity == survivor).Index;
 
     /// <summary>The journal beside one of the levels; null when there is none.</summary>
     private static async ValueTask<MergeJournal?> FindJournalAsync(Rearrangement work)
@@ -48,7 +38,7 @@ public sealed partial class VirtualDisk
     {
         IReadOnlyList<Level> chain = work.Levels;
         int depth = DepthOf(chain, journal.Survivor);
-        if (_host is null || depth < 0 || chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)) || !IsNeighbourInPlace(chain, depth, journal))
+        if (_host is null || chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)) || !IsNeighbourInPlace(chain, depth, journal))
         {
             return null;
         }

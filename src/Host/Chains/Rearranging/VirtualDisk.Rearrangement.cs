@@ -138,17 +138,11 @@ public sealed partial class VirtualDisk
             NameTop(hasNewTop);
         }
 
-        /// <summary>Makes a level durable and read-only again, and lets others use it as a parent. The new top of the disk is not frozen.</summary>
+        /// <summary>Makes a level that was made writable durable and read-only again, and lets others use it as a parent. The new top of the disk is not frozen.</summary>
         public async ValueTask FreezeAsync(Level level)
         {
             int index = _writable.FindIndex(each => each.Level == level);
-            if (index < 0)
-            {
-                return;
-            }
-
-            VirtualDisk? disk = _writable[index].Disk;
-            if (disk is not null)
+            if (_writable[index].Disk is { } disk)
             {
                 await disk.CloseAsync().ConfigureAwait(false);
             }
