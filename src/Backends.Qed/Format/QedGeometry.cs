@@ -71,11 +71,10 @@ internal readonly record struct QedGeometry(int ClusterBits, int TableBits)
         (int)(offset & (ClusterBytes - 1)));
 
     /// <summary>Entries of L1 that describe a disk of this size; the rest of L1 means nothing.</summary>
-    public int L1EntriesFor(long virtualSizeBytes) =>
-        virtualSizeBytes == 0 ? 0 : (int)((virtualSizeBytes - 1) >> (EntryBits + ClusterBits)) + 1;
+    public int L1EntriesFor(long virtualSizeBytes) => (int)((virtualSizeBytes - 1) >> (EntryBits + ClusterBits)) + 1;
 
     /// <summary>Clusters that a disk of this size has; the last one may end beyond it.</summary>
-    public long ClustersFor(long virtualSizeBytes) => virtualSizeBytes == 0 ? 0 : ((virtualSizeBytes - 1) >> ClusterBits) + 1;
+    public long ClustersFor(long virtualSizeBytes) => ((virtualSizeBytes - 1) >> ClusterBits) + 1;
 
     /// <summary>Rounds a length down to whole clusters: what a partial tail of a file holds is not part of the image.</summary>
     public long RoundDown(long lengthBytes) => lengthBytes & -ClusterBytes;
