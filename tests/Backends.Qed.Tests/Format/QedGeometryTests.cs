@@ -81,6 +81,10 @@ public sealed class QedGeometryTests
                 Assert.Equal(1, geometry.L1EntriesFor(512));
                 Assert.InRange(geometry.L1EntriesFor(max), 1, geometry.EntriesPerTable);
                 Assert.Equal(geometry.Split(max - 1).L1Index + 1, geometry.L1EntriesFor(max));
+                Assert.Equal(0, geometry.ClustersFor(0));
+                Assert.Equal(1, geometry.ClustersFor(512));
+                Assert.Equal(1, geometry.ClustersFor(geometry.ClusterBytes));
+                Assert.Equal(2, geometry.ClustersFor(geometry.ClusterBytes + 512));
             }
         }
     }

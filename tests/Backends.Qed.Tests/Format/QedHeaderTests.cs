@@ -12,7 +12,17 @@ public sealed class QedHeaderTests
         ImageException error = Assert.Throws<ImageException>(() => QedHeader.Parse([], 0, "a.qed"));
 
         Assert.Equal(ImageErrorKind.NotThisFormat, error.Kind);
-        Assert.Contains("a.qed: not a QED image: too short (0 bytes", error.Message, StringComparison.Ordinal);
+        Assert.Equal("a.qed: not a QED image: too short (0 bytes; a QED image has at least 8192).", error.Message);
+        Assert.Equal("open", error.Operation);
+    }
+
+    [Fact]
+    public void Parse_FourBytesThatAreNoMagic_AreShown()
+    {
+        ImageException error = Assert.Throws<ImageException>(() => QedHeader.Parse("QFI\xfb"u8[..4], 4, "a.qed"));
+
+        Assert.Equal(ImageErrorKind.NotThisFormat, error.Kind);
+        Assert.Contains("magic is 0x514649", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -24,6 +34,7 @@ public sealed class QedHeaderTests
 
         Assert.Equal(ImageErrorKind.Corrupt, error.Kind);
         Assert.Equal($"a.qed: header truncated: the file has {length} bytes, the header alone needs 64.", error.Message);
+        Assert.Equal("open", error.Operation);
     }
 
     [Fact]
@@ -91,7 +102,15 @@ public sealed class QedHeaderTests
     {
         ImageException error = Rejects(new QedHeaderBytes { HeaderSize = clusters });
 
-        Assert.Contains($"header_size is {clusters}", error.Message, StringComparison.Ordinal);
+        Assert.Equal($"a.qed: header field header_size is {clusters}: clusters of 4096 bytes; allowed: at least 1, and all of them inside the file of 12288 bytes.", error.Message);
+    }
+
+    [Fact]
+    public void Parse_HeaderAreaUpToTheEndOfTheFile_LeavesNoRoomForL1()
+    {
+        ImageException error = Rejects(new QedHeaderBytes { HeaderSize = 3, L1Offset = 3 * 4096 }, 3 * 4096);
+
+        Assert.Contains("l1_table_offset is 12288: allowed: the table of 8192 bytes ends inside the file", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -120,6 +139,7 @@ public sealed class QedHeaderTests
 
         Assert.Equal(ImageErrorKind.UnsupportedFeature, error.Kind);
         Assert.Contains($"features has bits {bits} ", error.Message, StringComparison.Ordinal);
+        Assert.Equal("open", error.Operation);
     }
 
     [Fact]
@@ -224,7 +244,23 @@ public sealed class QedHeaderTests
     [InlineData(1u, uint.MaxValue)] // 2^32: 0 in 32 bits
     public void Parse_NameOutsideTheHeaderArea_IsRejected(uint offset, uint size)
     {
-        Rejects(new QedHeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size });
+        ImageException error = Rejects(new QedHeaderBytes { Features = BackingFile, NameOffset = offset, NameSize = size });
+
+        Assert.Equal($"a.qed: header field backing_filename_offset is {offset}: allowed: the name of {size} bytes ends inside the header area of 4096 bytes.", error.Message);
+    }
+
+    [Theory]
+    [InlineData(0UL, false, false, false)]
+    [InlineData(1UL, true, false, false)]
+    [InlineData(2UL, false, true, false)]
+    [InlineData(4UL, false, false, false)]
+    [InlineData(5UL, true, false, true)]
+    [InlineData(7UL, true, true, true)]
+    public void Parse_Features_SayWhatTheyAre(ulong features, bool hasParent, bool needsCheck, bool isRaw)
+    {
+        QedHeader header = new QedHeaderBytes { Features = features, NameOffset = 64, NameSize = 3 }.Parse();
+
+        Assert.Equal((hasParent, needsCheck, isRaw), (header.HasParent, header.NeedsCheck, header.ParentIsRaw));
     }
 
     [Fact]
@@ -271,22 +307,6 @@ public sealed class QedHeaderTests
         Assert.All(written[64..], value => Assert.Equal(0xAB, value));
     }
 
-    [Fact]
-    public void Warnings_OfAUsualImage_AreNone()
-    {
-        QedHeaderBytes bytes = new() { ClusterSize = 65536, TableSize = 4, L1Offset = 65536 };
-
-        Assert.Empty(QedWarnings.Of(bytes.Parse(), bytes.FileLength));
-    }
-
-    [Fact]
-    public void Warnings_OfAPartialTail_NameItsLength()
-    {
-        QedHeaderBytes bytes = new();
-
-        Assert.Contains(QedWarnings.Of(bytes.Parse(), bytes.FileLength + 17), warning => warning.Contains("(17 bytes)", StringComparison.Ordinal));
-    }
-
     /// <summary>Random and nearly right headers, against files of all lengths: an answer or an <see cref="ImageException"/>, nothing else.</summary>
     [Fact]
     public void Parse_AnyBytes_NeverThrowsAnythingElse()
@@ -322,6 +342,7 @@ public sealed class QedHeaderTests
         ImageException error = Assert.Throws<ImageException>(() => bytes.Parse(fileLength));
         Assert.Equal(ImageErrorKind.Corrupt, error.Kind);
         Assert.Equal("a.qed", error.Path);
+        Assert.Equal("open", error.Operation);
         return error;
     }
 }
