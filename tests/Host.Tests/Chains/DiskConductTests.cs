@@ -38,7 +38,7 @@ public sealed class DiskConductTests : IDisposable
     [Fact]
     public void CloseWithoutDispose_IsNotCalledForgotten()
     {
-        var log = new Sink();
+        var log = new LogLines();
         CloseOne(log);
         for (int i = 0; i < 3; i++)
         {
@@ -49,12 +49,30 @@ public sealed class DiskConductTests : IDisposable
         Assert.Empty(log.Lines);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void DiskThatNobodyCloses_IsLoggedWhenItIsCollected_EvenWithALoggerThatThrows(bool throws)
+    {
+        var log = new LogLines();
+        int calls = 0;
+        ForgetOne(throws ? new ThrowingLogger(() => Interlocked.Increment(ref calls)) : log);
+        for (int i = 0; i < 20 && log.Lines.Count + Volatile.Read(ref calls) == 0; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.Equal(throws ? 1 : 0, calls);
+        Assert.Equal(throws ? [] : ["forgotten: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends"], log.Lines);
+    }
+
     [Fact]
     public void MissingParent_NamedWithControlCharacters_IsLoggedEscaped()
     {
         _test.Qed("top.qed", 1 << 20, "a\u001b[31m\u202eb.qed", "qed");
-        var log = new Sink();
-        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>(), new Loggers(log));
+        var log = new LogLines();
+        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>(), log);
         using (host.OpenDisk(_test["top.qed"], new DiskOpenOptions { ReadOnly = true, AllowMissingParent = true }))
         {
         }
@@ -76,10 +94,30 @@ public sealed class DiskConductTests : IDisposable
     public void Dispose() => _test.Dispose();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void CloseOne(Sink log)
+    private static void CloseOne(LogLines log)
     {
         var generation = new Generation([new Level { Image = new BlockImage("x", 4096, 4096), Path = "x", FormatId = "blocks" }]);
         new VirtualDisk(generation, new DiskOpenOptions(), host: null, number: 0, log).Close();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ForgetOne(ILogger log)
+    {
+        var generation = new Generation([new Level { Image = new BlockImage("forgotten", 4096, 4096), Path = "forgotten", FormatId = "blocks" }]);
+        _ = new VirtualDisk(generation, new DiskOpenOptions(), host: null, number: 0, log).LengthBytes;
+    }
+
+    private sealed class ThrowingLogger(Action called) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            called();
+            throw new InvalidOperationException("a logger that was disposed");
+        }
     }
 
     private sealed class SlowFreeze(IDiskImage inner) : DelegatingImage(inner)
@@ -90,32 +128,6 @@ public sealed class DiskConductTests : IDisposable
         {
             await Inner.SetOpenFlagsAsync(flags, cancellationToken);
             Frozen?.Invoke();
-        }
-    }
-
-    private sealed class Loggers(ILogger logger) : ILoggerFactory
-    {
-        public void AddProvider(ILoggerProvider provider) { }
-
-        public ILogger CreateLogger(string categoryName) => logger;
-
-        public void Dispose() { }
-    }
-
-    private sealed class Sink : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (Lines)
-            {
-                Lines.Add(formatter(state, exception));
-            }
         }
     }
 }

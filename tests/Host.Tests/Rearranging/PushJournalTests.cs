@@ -42,6 +42,7 @@ public sealed class PushJournalTests : IDisposable
 
     [Theory]
     [InlineData("no parent")]
+    [InlineData("a server as parent")]
     [InlineData("another parent")]
     [InlineData("another folder")]
     [InlineData("has a child")]
@@ -61,7 +62,7 @@ public sealed class PushJournalTests : IDisposable
                 _test.Raw(victim, 5000, 7);
                 break;
             default:
-                _test.Qed(victim, Size, kind switch { "no parent" => null, "another parent" => "base.qed", "another folder" => "../low.qed", _ => "low.qed" });
+                _test.Qed(victim, Size, kind switch { "no parent" => null, "a server as parent" => "nbd:host:1", "another parent" => "base.qed", "another folder" => "../low.qed", _ => "low.qed" });
                 break;
         }
 
@@ -195,6 +196,169 @@ public sealed class PushJournalTests : IDisposable
             async () => await _test.Host.CommitAsync(above, new CommitOptions { TargetDepth = 2 }, cancellationToken: Stop));
         Assert.Contains(MergeJournal.PathOf(_test["low.qed"]), refused.Message, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllBytesAsync(_test["low.qed"], Stop));
+    }
+
+    [Fact]
+    public async Task MergeByTheNameOfATopThatIsGone_FinishesTheMergeThatHasTakenIt()
+    {
+        string top = await ChainAsync();
+        await new MergeJournal
+        {
+            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            SurvivorFormat = "qed",
+            Direction = MergeDirection.Down,
+            Neighbour = Of("top.qed"),
+            TakesTop = true,
+            KeepsFiles = false,
+            Files = [],
+        }.WriteAsync(_test["low.qed"], Stop);
+        File.Move(top, _test["kept.qed"]);
+
+        // Another name is no reason to finish anything.
+        Assert.Equal(ImageErrorKind.NotFound, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(_test["other.qed"], cancellationToken: Stop))).Kind);
+        Assert.True(File.Exists(MergeJournal.PathOf(_test["low.qed"])));
+
+        MergeResult result = await _test.Host.MergeAsync(top, cancellationToken: Stop);
+        Assert.Equal((MergeDirection.Down, _test["low.qed"]), (result.Direction, result.SurvivorPath));
+        Assert.Equal([top], result.RemovedPaths);
+        Assert.Equal(["base.qed", "kept.qed", "low.qed"], _test.Files);
+        foreach (string missing in (string[])[top, _test["nowhere/top.qed"], "/"])
+        {
+            Assert.NotEqual(ImageErrorKind.Corrupt, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(missing, cancellationToken: Stop))).Kind);
+        }
+    }
+
+    [Fact]
+    public async Task FinishMerge_OfARawSurvivor_OpensItAsWhatTheJournalSays()
+    {
+        string survivor = _test.Raw("low.raw", Size, 5);
+        await new MergeJournal
+        {
+            Survivor = FilePeek.At(survivor).Identity,
+            SurvivorFormat = "raw",
+            Direction = MergeDirection.Down,
+            Neighbour = Of(Path.GetFileName(_test.Qed("top.qed", Size, "low.raw", "raw"))),
+            TakesTop = true,
+            KeepsFiles = false,
+            Files = [],
+        }.WriteAsync(survivor, Stop);
+        File.Delete(_test["top.qed"]);
+
+        Assert.Equal([_test["top.qed"]], (await _test.Host.FinishMergeAsync(survivor, cancellationToken: Stop))!.RemovedPaths);
+        Assert.Equal(["low.raw"], _test.Files);
+    }
+
+    /// <summary>Anybody may have written the journal: it decides which image is opened only among those beside it.</summary>
+    [Fact]
+    public async Task FinishMerge_WhoseNeighbourLiesElsewhere_AsksForItsChain()
+    {
+        await ChainAsync();
+        _test.Qed("sub/above.qed", Size, "../low.qed");
+        await JournalAsync("low.qed", "sub/above.qed");
+        string[] before = _test.Files;
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.FinishMergeAsync(_test["low.qed"], cancellationToken: Stop));
+        Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
+        Assert.Contains(_test["sub/above.qed"], refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before, _test.Files);
+    }
+
+    [Fact]
+    public async Task FinishMerge_WhoseNeighbourIsALinkByNow_DoesNotFollowIt()
+    {
+        string top = await ChainAsync();
+        await JournalAsync("low.qed", "top.qed");
+        File.Move(top, _test["kept.qed"]);
+        File.CreateSymbolicLink(top, _test["kept.qed"]);
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.FinishMergeAsync(_test["low.qed"], cancellationToken: Stop));
+        Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
+        Assert.True(File.Exists(MergeJournal.PathOf(_test["low.qed"])));
+    }
+
+    [Fact]
+    public async Task AMergeOfATopThatHasLevelsAboveItNow_IsGivenUp_AndWhatItTookOutOfTheChainGoes()
+    {
+        await ChainAsync();
+        string left = _test.Qed("left.qed", Size, "low.qed");
+        await new MergeJournal
+        {
+            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            SurvivorFormat = "qed",
+            Direction = MergeDirection.Down,
+            Neighbour = Of("top.qed"),
+            TakesTop = true,
+            KeepsFiles = false,
+            Files = [Of("left.qed")],
+        }.WriteAsync(_test["low.qed"], Stop);
+        string over = _test.Qed("over.qed", Size, "top.qed");
+
+        MergeResult result = await _test.Host.MergeAsync(over, new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: Stop);
+
+        Assert.Equal((over, _test["top.qed"]), (result.SurvivorPath, Assert.Single(result.RemovedPaths)));
+        Assert.False(File.Exists(left));
+        Assert.Equal(["base.qed", "low.qed", "over.qed"], _test.Files);
+    }
+
+    [Fact]
+    public async Task ACommitsJournalThatNamesALevelOfTheChain_DeletesNothing()
+    {
+        string top = await ChainAsync();
+        await new MergeJournal
+        {
+            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            SurvivorFormat = "qed",
+            Direction = MergeDirection.Down,
+            IsCommit = true,
+            Neighbour = Of("top.qed"),
+            TakesTop = false,
+            KeepsFiles = false,
+            Files = [Of("base.qed")],
+        }.WriteAsync(_test["low.qed"], Stop);
+
+        CommitResult result = await _test.Host.CommitAsync(top, new CommitOptions { DeleteSuperseded = true }, cancellationToken: Stop);
+
+        Assert.Empty(result.DeletedPaths);
+        Assert.Equal(["base.qed", "low.qed", "top.qed"], _test.Files);
+    }
+
+    [Fact]
+    public async Task AJournalBeyondItsLargestSize_IsNeitherReadNorWritten()
+    {
+        string top = await ChainAsync();
+        string journal = MergeJournal.PathOf(_test["low.qed"]);
+        await File.WriteAllBytesAsync(journal, new byte[300 << 10], Stop);
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(top, cancellationToken: Stop));
+        Assert.Equal(ImageErrorKind.Corrupt, refused.Kind);
+        Assert.Contains("too long", refused.Message, StringComparison.Ordinal);
+
+        File.Delete(journal);
+        JournalFile far = Of("top.qed") with { Path = $"/{new string('x', 200)}/{new string('y', 200)}" };
+        await Assert.ThrowsAsync<ImageException>(async () => await new MergeJournal
+        {
+            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            SurvivorFormat = "qed",
+            Direction = MergeDirection.Down,
+            Neighbour = far,
+            TakesTop = false,
+            KeepsFiles = false,
+            Files = [.. Enumerable.Repeat(far, 1000)],
+        }.WriteAsync(_test["low.qed"], Stop));
+        Assert.Equal(["base.qed", "low.qed", "top.qed"], _test.Files);
+    }
+
+    [Fact]
+    public async Task ManyOtherChildren_AreNotAllNamed()
+    {
+        string top = await ChainAsync();
+        for (int i = 0; i < 7; i++)
+        {
+            _test.Qed($"child{i}.qed", Size, "low.qed");
+        }
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.CommitAsync(top, cancellationToken: Stop));
+        Assert.Equal(ImageErrorKind.InUse, refused.Kind);
+        Assert.Contains(" and 2 more", refused.Message, StringComparison.Ordinal);
     }
 
     private Task<string> ChainAsync()
