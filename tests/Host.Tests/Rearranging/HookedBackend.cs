@@ -10,14 +10,24 @@ internal sealed class HookedBackend : IImageBackend
     /// <summary>Called before each change: what it is, and of which file.</summary>
     public Action<string, string>? Hook { get; set; }
 
+    /// <summary>Called before an image is opened, with its file.</summary>
+    public Action<string>? BeforeOpen { get; set; }
+
     public BackendInfo Info => _inner.Info;
 
     public ProbeResult Probe(in ProbeInput input) => _inner.Probe(input);
 
-    public IDiskImage Open(IImageStorage storage, ImageOpenOptions options) => _inner.Open(new HookedStorage(storage, this), options);
+    public IDiskImage Open(IImageStorage storage, ImageOpenOptions options)
+    {
+        BeforeOpen?.Invoke(storage.Name);
+        return _inner.Open(new HookedStorage(storage, this), options);
+    }
 
-    public ValueTask<IDiskImage> OpenAsync(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken = default) =>
-        _inner.OpenAsync(new HookedStorage(storage, this), options, cancellationToken);
+    public ValueTask<IDiskImage> OpenAsync(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken = default)
+    {
+        BeforeOpen?.Invoke(storage.Name);
+        return _inner.OpenAsync(new HookedStorage(storage, this), options, cancellationToken);
+    }
 
     public void Create(IImageStorage storage, ImageCreateOptions options) => _inner.Create(storage, options);
 
