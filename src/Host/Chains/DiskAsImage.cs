@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace QedVd.Host;
 
 /// <summary>
@@ -60,14 +62,14 @@ internal sealed class DiskAsImage : DiskImageBase
         return new Extent(extent.Kind, extent.LengthBytes, Extent.NoOffset, extent.IsAllocated);
     }
 
-    protected override ValueTask<ReadResult> ReadCore<TIo>(long offset, IoBuffer buffer, CancellationToken cancellationToken) =>
-        TIo.IsSynchronous ? new ValueTask<ReadResult>(Read(offset, buffer.Span)) : ReadAsync(offset, buffer.Memory, cancellationToken);
+    // Both forms of a read have their own way, and what is open for reading only is refused before it comes here.
+    protected override ValueTask<ReadResult> ReadCore<TIo>(long offset, IoBuffer buffer, CancellationToken cancellationToken) => throw new UnreachableException();
 
     protected override ValueTask<WriteResult> WriteCore<TIo>(long offset, IoBuffer buffer, WriteFlags flags, CancellationToken cancellationToken) =>
-        throw ImageException.NotSupported("writing to a parent", Name);
+        throw new UnreachableException();
 
     protected override ValueTask<WriteResult> WriteZeroesCore<TIo>(long offset, long lengthBytes, WriteFlags flags, CancellationToken cancellationToken) =>
-        throw ImageException.NotSupported("writing to a parent", Name);
+        throw new UnreachableException();
 
     protected override ValueTask FlushCore<TIo>(CancellationToken cancellationToken) => default;
 
