@@ -40,6 +40,35 @@ public sealed class DiffTests
     }
 
     [Fact]
+    public async Task Diff_OfADiskThatGetsAnotherLevelMeanwhile_Ends_BecauseDepthsMeanSomethingElse()
+    {
+        const int Runs = 5000;
+        var top = new BlockImage("top", 2 * Runs * Block, Block);
+        using VirtualDisk disk = TestDisks.Compose(top, new BlockImage("base", 2 * Runs * Block, Block));
+        for (int i = 0; i < Runs; i++)
+        {
+            disk.Write(2L * i * Block, [1]);
+        }
+
+        int seen = 0;
+        ImageException ended = await Assert.ThrowsAsync<ImageException>(async () =>
+        {
+            await foreach (DiskExtent extent in disk.DiffAsync(1, TestContext.Current.CancellationToken))
+            {
+                Assert.Equal(0, extent.Depth);
+                if (seen++ == 0)
+                {
+                    var over = new Level { Image = new BlockImage("over", 2 * Runs * Block, Block), Path = "over", FormatId = "blocks" };
+                    await disk.TakeOverlayAsync(over, TestContext.Current.CancellationToken);
+                }
+            }
+        });
+
+        Assert.Equal(ImageErrorKind.InvalidArgument, ended.Kind);
+        Assert.InRange(seen, 1, Runs - 1);
+    }
+
+    [Fact]
     public async Task Diff_ToTheBottom_IsAllThatAnyLevelHolds()
     {
         using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 8 * Block, Block), TestDisks.Filled("base", 4 * Block, Block, 7));

@@ -69,6 +69,24 @@ public sealed class DiskLifeTests
     }
 
     [Fact]
+    public async Task Operation_ThatWaitsForItsTurnBehindAClosing_FindsTheDiskClosed()
+    {
+        var image = new SlowCompact(new BlockImage("top", Block, Block));
+        VirtualDisk disk = TestDisks.Compose(image);
+        Task running = disk.CompactAsync(cancellationToken: TestContext.Current.CancellationToken).AsTask();
+        await image.Reached.Task;
+
+        Task closing = disk.CloseAsync().AsTask();
+        Task waiting = disk.CompactAsync(cancellationToken: TestContext.Current.CancellationToken).AsTask();
+        image.GoOn.SetResult();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        await closing;
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
+        Assert.Equal(1, image.Calls);
+    }
+
+    [Fact]
     public void Geometry_IsTheStandardTranslation_UntilSet()
     {
         using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 504L << 20, 1 << 20));
@@ -96,6 +114,27 @@ public sealed class DiskLifeTests
         using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", Block, Block), new BlockImage("base", 2 * Block, 512));
 
         Assert.Equal([("top", 0, false), ("base", 1, true)], disk.Levels.Select(level => (level.Path, level.Depth, level.IsReadOnly)));
-        Assert.Equal(Math.Max(Block, 4096), disk.Limits.BestIoBytes);
+        DiskLimits limits = disk.Limits;
+        Assert.Equal((512, 4096, Math.Max(Block, 4096)), (limits.LogicalBlockBytes, limits.PhysicalBlockBytes, limits.BestIoBytes));
+        Assert.Equal((4096, 1L << 30, 1), (limits.DiscardGranularityBytes, limits.MaxDiscardBytes, limits.AlignmentBytes));
+    }
+
+    private sealed class SlowCompact(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public int Calls { get; private set; }
+
+        public override ImageCapabilities Capabilities => base.Capabilities | ImageCapabilities.Compact;
+
+        public override async ValueTask CompactAsync(CompactOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+        {
+            Calls++;
+            Reached.SetResult();
+            await GoOn.Task;
+            cancellationToken.ThrowIfCancellationRequested();
+        }
     }
 }

@@ -62,6 +62,46 @@ public sealed class DiskStreamTests
         disk.Read(0, new byte[1]);
     }
 
+#pragma warning disable CA1835 // The forms with arrays are what is looked at.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ArraysAndFlush_ReachTheDisk(bool isAsync)
+    {
+        var counting = new FlushCounter(new BlockImage("top", 2 * Block, Block));
+        using VirtualDisk disk = TestDisks.Compose(counting);
+        Stream stream = disk.AsStream();
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        byte[] data = [9, 1, 2, 3, 9];
+        stream.Position = 100;
+        if (isAsync)
+        {
+            await stream.WriteAsync(data, 1, 3, stop);
+            await stream.WriteAsync(ReadOnlyMemory<byte>.Empty, stop);
+            await stream.FlushAsync(stop);
+        }
+        else
+        {
+            stream.Write(data, 1, 3);
+            stream.Flush();
+        }
+
+        Assert.Equal((1, 103), (counting.Flushes, stream.Position));
+        Assert.Equal(101, stream.Seek(-2, SeekOrigin.Current));
+        byte[] read = new byte[5];
+        Assert.Equal(2, isAsync ? await stream.ReadAsync(read, 2, 2, stop) : stream.Read(read, 2, 2));
+        Assert.Equal<byte>([0, 0, 2, 3, 0], read);
+        Assert.Throws<ArgumentOutOfRangeException>(() => stream.Seek(0, (SeekOrigin)3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => stream.Read(read, 4, 2));
+
+        await stream.DisposeAsync();
+        Assert.False(stream.CanWrite);
+        Assert.Throws<ObjectDisposedException>(stream.Flush);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => stream.FlushAsync(stop));
+        Assert.Equal(1, counting.Flushes);
+    }
+#pragma warning restore CA1835
+
     [Fact]
     public void CopyTo_CopiesTheWholeDisk()
     {
@@ -71,5 +111,16 @@ public sealed class DiskStreamTests
         stream.CopyTo(copy);
 
         Assert.Equal(TestDisks.ReadAll(disk), copy.ToArray());
+    }
+
+    private sealed class FlushCounter(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public int Flushes { get; private set; }
+
+        protected override ValueTask FlushCore<TIo>(CancellationToken cancellationToken)
+        {
+            Flushes++;
+            return base.FlushCore<TIo>(cancellationToken);
+        }
     }
 }

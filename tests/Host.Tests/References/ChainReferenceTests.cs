@@ -232,6 +232,42 @@ public sealed class ChainReferenceTests : IDisposable
     }
 
     [Fact]
+    public void OptionsThatMakeNoSense_AreRefused_AndSayWhatIsMissing()
+    {
+        string path = _test.Qed("top.qed", Size);
+
+        Assert.Contains(nameof(DiskOpenOptions.ForceShare), Refusal(path, new DiskOpenOptions { ForceShare = true }).Message, StringComparison.Ordinal);
+        Assert.Contains(nameof(DiskOpenOptions.AllowMissingParent), Refusal(path, new DiskOpenOptions { AllowMissingParent = true }).Message, StringComparison.Ordinal);
+        Assert.Contains("MaxDepth is 0", Refusal(path, new DiskOpenOptions { MaxDepth = 0 }).Message, StringComparison.Ordinal);
+        _test.Host.OpenDisk(path, new DiskOpenOptions { MaxDepth = 1 }).Dispose();
+    }
+
+    [Fact]
+    public void ParentThatSomebodyWrites_IsInUse_AndTheMessageNamesTheLevel()
+    {
+        using VirtualDisk parent = _test.Host.OpenDisk(_test.Qed("base.qed", Size));
+        string top = _test.Qed("top.qed", Size, "base.qed");
+
+        ImageException refusal = Refusal(top);
+        Assert.Equal(ImageErrorKind.InUse, refusal.Kind);
+        Assert.StartsWith($"{top}: its parent 'base.qed' (level 1) is in use. ", refusal.Message, StringComparison.Ordinal);
+
+        parent.Close();
+        _test.Host.OpenDisk(top).Dispose();
+    }
+
+    [Fact]
+    public void ParentOfAFormatThatNobodyHandles_IsNamed()
+    {
+        byte[] qcow = new byte[4096];
+        "QFI"u8.CopyTo(qcow);
+        (qcow[3], qcow[7]) = (0xFB, 3);
+        File.WriteAllBytes(_test["base"], qcow);
+
+        Assert.Contains("qcow2", Refusal(_test.Qed("top.qed", Size, "base")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ParentDisk_TakesThePlaceOfTheNamedParent()
     {
         string raw = _test.Raw("disk.img", Size, 5);
