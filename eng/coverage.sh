@@ -1,8 +1,8 @@
-# Sourced by ./test: line and branch coverage of the QED engine and the chains, by the tests of both.
+# Sourced by ./test: line and branch coverage of the QED engine and the chains, by the tests of both. Run by itself (bash eng/coverage.sh) it builds, and measures only that.
 # The test programs run once more, as coverlet wants it, in a copy of their output: what it counts with makes them slower, and tests of allocations fail.
 
 coverage_projects=(QedVd.Backends.Qed.Tests QedVd.Host.Tests)
-coverage_limit=300 # seconds for each
+coverage_limit=600 # seconds for each
 
 prepare_coverage() { # folder: the build output with copies of the programs that count
   local output=$root/artifacts/bin copy=$1/bin project name
@@ -46,3 +46,13 @@ print_coverage() { # folder for what it leaves
   done
   (cd "$root" && UseSharedCompilation=false dotnet run eng/coverage.cs -- "$1" 2> "$1/coverage.log") || { tail -n 5 "$1/coverage.log"; return 1; }
 }
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -uo pipefail
+  root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd) || exit 1
+  . "$root/eng/dotnet.sh"
+  require_dotnet coverage
+  trap stop_compiler EXIT
+  (cd "$root" && dotnet build QedVd.sln "${build_options[@]}") || exit 1
+  print_coverage "$root/artifacts/coverage"
+fi
