@@ -50,6 +50,15 @@ internal static class CommandCases
         new() { Name = "check-all", Make = MakeDamagedAsync, Arguments = _ => ["check", "-q", "-r", "all", "@3.qed"], IsDamagedBefore = true, HasFindings = true },
     ];
 
+    /// <summary>What shares blocks, between files that can: runs of data that are long enough, into a format without blocks.</summary>
+    public static CommandCase Sharing { get; } = new()
+    {
+        Name = "convert-shared",
+        Make = MakeFilledAsync,
+        Arguments = _ => ["convert", "-q", "--overwrite", "-O", "raw", "@3.qed", "@copy.raw"],
+        Makes = chain => Made(chain, "copy.raw", "raw"),
+    };
+
     private static ChainLevel Base(TestChain chain) => chain.Levels[^1];
 
     private static string Beside(TestChain chain, string name) => Path.Combine(Path.GetDirectoryName(chain.Top.Path)!, name);
@@ -146,6 +155,13 @@ internal static class CommandCases
         file.Position = file.Length - 100_000;
         file.Write(new byte[50_000].Select(_ => (byte)0xDB).ToArray());
         return Task.CompletedTask;
+    }
+
+    private static async Task<TestChain> MakeFilledAsync(ChainBench bench, Random random, string folder)
+    {
+        int size = random.Next(8, 12) << 18;
+        LevelPlan plan = Plan("3.qed", size, 0) with { ClusterBytes = 65536, Changes = [new GuestChange(GuestChangeKind.Data, 0, size, random.NextInt64())] };
+        return new TestChain(bench, [await bench.MakeLevelAsync(plan, null, folder)]);
     }
 
     /// <summary>One image, marked for a check, with leaks, and with a cluster that two entries name: both read what it holds, before and afterwards.</summary>

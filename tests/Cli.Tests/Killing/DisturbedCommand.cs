@@ -26,9 +26,9 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     // power cut the next run deletes.
     private static readonly string[] s_mayForgetDeletions = ["commit-base", "commit-delete", "merge-down", "merge-up", "merge-between"];
 
-    // Of the runtime itself as little as can be: its code is in no file of memory, and it opens no door to debuggers. One thread of the pool, because strace
+    // Of the runtime itself as little as can be: its code is in no file of memory, it opens no door to debuggers, and counts nothing to become faster later. One thread of the pool, because strace
     // counts for each thread where it lets calls fail.
-    private static readonly string[] s_quiet = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1"];
+    private static readonly string[] s_quiet = ["DOTNET_EnableWriteXorExecute=0", "DOTNET_EnableDiagnostics=0", "DOTNET_TieredPGO=0", "DOTNET_ThreadPool_ForceMaxWorkerThreads=1"];
 
     private readonly string _strace = Peers.Require("strace");
     private string[] _filesAfter = [];
@@ -41,25 +41,24 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
     {
         Work work = Copy("undisturbed");
         string log = bench["calls"];
-        ToolRun run = await RunAsync(work, ["-o", log, "-e", $"trace={Calls}"], traced: true);
+        ToolRun run = await RunAsync(work, ["-o", log, "-e", $"trace={Calls}"]);
         await LearnAsync(work, run);
         return Points(await File.ReadAllLinesAsync(log));
     }
 
     /// <summary>
-    /// Sends the command a signal as it makes a call, the N-th that one of its threads makes; a killed one does not make it any more. Without the filter that
-    /// spares strace the other calls: with it, not every thread gets the signal.
+    /// Asks the command to stop, by a signal as it makes a call, the N-th that one of its threads makes. Without the filter that spares strace the other calls:
+    /// with it, not every thread gets the signal.
     /// </summary>
-    public async Task<Outcome> SignalAsync(CallPoint point, string signal)
+    public async Task<Outcome> StopAsync(CallPoint point, string signal)
     {
         string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {signal} at {point.Call} {point.Nth}");
         Work work = Copy("disturbed");
-        ToolRun run = await RunAsync(work, ["-o", "/dev/null", "-e", $"trace={point.Call}", "-e", $"inject={point.Call}:signal={signal}:when={point.Nth}"], traced: true, seccomp: false);
+        ToolRun run = await RunAsync(work, ["-o", "/dev/null", "-e", $"trace={point.Call}", "-e", $"inject={point.Call}:signal={signal}:when={point.Nth}"], seccomp: false);
         Outcome outcome = run.ExitCode switch
         {
             0 => Outcome.Ended,
-            Killed when signal == "KILL" => Outcome.Killed,
-            Interrupted or Terminated when signal != "KILL" => Outcome.Stopped,
+            Interrupted or Terminated => Outcome.Stopped,
             _ => throw new InvalidOperationException($"{what}: ended with {run.ExitCode}\n{run.Output}\n{run.Error}"),
         };
         await CompleteAsync(work, outcome != Outcome.Ended, what);
@@ -74,7 +73,7 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         string what = string.Create(CultureInfo.InvariantCulture, $"{name}: {error} at {point.Call} {point.Nth}");
         Work work = Copy("disturbed");
         string log = bench["faults"];
-        ToolRun run = await RunAsync(work, ["-o", log, "-y", "-e", $"trace={point.Call},?unlink,?unlinkat", "-e", $"inject={point.Call}:error={error}:when={point.Nth}"], traced: true);
+        ToolRun run = await RunAsync(work, ["-o", log, "-y", "-e", $"trace={point.Call},?unlink,?unlinkat", "-e", $"inject={point.Call}:error={error}:when={point.Nth}"]);
         string[] lines = await File.ReadAllLinesAsync(log);
         string? struck = lines.FirstOrDefault(line => line.Contains("(INJECTED)", StringComparison.Ordinal));
         bool hasStruck = struck is not null;
@@ -87,8 +86,8 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
         return hasStruck;
     }
 
-    private Task<ToolRun> RunAsync(Work work, string[] strace, bool traced, bool seccomp = true) =>
-        ToolRun.RunAsync(Peers.Require("env"), traced ? Line(seccomp ? ["--seccomp-bpf", .. strace] : strace) : [.. s_quiet, Checkout.CommandLine, .. Arguments], work.Folder);
+    private Task<ToolRun> RunAsync(Work work, string[] strace, bool seccomp = true) =>
+        ToolRun.RunAsync(Peers.Require("env"), Line(seccomp ? ["--seccomp-bpf", .. strace] : strace), work.Folder);
 
     private string[] Line(string[] strace) =>
         [.. s_quiet, _strace, "-f", "-qq", .. strace, Checkout.CommandLine, .. Arguments];

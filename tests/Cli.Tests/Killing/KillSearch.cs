@@ -49,8 +49,8 @@ internal sealed class KillSearch : IDisposable
     // A call that one thread made so often when nobody disturbed it, no thread may make so often the next time.
     private bool IsIncomplete => !_search.IsLong && Interlocked.Read(ref _cases) < 3 * CommandCases.All.Count && Empty.Count > 0;
 
-    // In a normal run a few of each, in a long one most of what a small chain makes the command do.
-    private int KillsOfACase => _search.IsLong ? 12 : 3;
+    // In a normal run a few of each, in a long one most of what a small chain makes the command do; errors have a search of their own.
+    private int KillsOfACase => _search.IsLong ? 18 : 3;
 
     public async Task RunAsync() => await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(WorkAsync)));
 
@@ -67,7 +67,7 @@ internal sealed class KillSearch : IDisposable
         Assert.True(points.Count > 0, $"{what}: changed nothing");
         foreach (CallPoint point in Draw(@case, points, random))
         {
-            if (await CountAsync(Measure.Kills, async () => await command.SignalAsync(point, "KILL") == Outcome.Killed))
+            if (await CountAsync(Measure.Kills, async () => await command.KillAsync(point) == Outcome.Killed))
             {
                 lock (_lock)
                 {
@@ -79,7 +79,7 @@ internal sealed class KillSearch : IDisposable
         if (random.Next(4) == 0)
         {
             string signal = random.Next(2) == 0 ? "INT" : "TERM";
-            Interlocked.Add(ref _stops, await command.SignalAsync(points[random.Next(points.Count)], signal) == Outcome.Stopped ? 1 : 0);
+            Interlocked.Add(ref _stops, await command.StopAsync(points[random.Next(points.Count)], signal) == Outcome.Stopped ? 1 : 0);
         }
 
         if (_search.IsLong || number % 2 == 0)
@@ -160,14 +160,14 @@ internal sealed class KillSearch : IDisposable
         return drawn;
     }
 
-    /// <summary>One error of a call here, four in a long run; one that no thread made so often this time is drawn again.</summary>
+    /// <summary>One error of a call; one that no thread made so often this time is drawn again.</summary>
     private async Task FailAsync(DisturbedCommand command, IReadOnlyList<CallPoint> points, Random random)
     {
         // A file that cannot be deleted is told of and left, with the journal that names it: that is no error of the command.
         CallPoint[] left = [.. points.Where(point => !point.Call.StartsWith("unlink", StringComparison.Ordinal)).DistinctBy(point => (point.Call, point.Nth))];
         random.Shuffle(left);
         int struck = 0;
-        for (int i = 0; i < left.Length && struck < (_search.IsLong ? 4 : 1); i++)
+        for (int i = 0; i < left.Length && struck < 1; i++)
         {
             struck += await CountAsync(Measure.Faults, () => command.FailAsync(left[i], random.Next(2) == 0 ? "EIO" : "ENOSPC")) ? 1 : 0;
         }

@@ -17,13 +17,20 @@ internal sealed unsafe partial class LinuxFile
             return new LockOutcome(null, reason);
         }
 
-        if (Test(_handle, rights) is { } conflict)
+        bool isHeld = false;
+        try
         {
-            Release(_handle, rights);
+            LockConflict? conflict = Test(_handle, rights);
+            isHeld = conflict is null;
             return new LockOutcome(conflict, null);
         }
-
-        return LockOutcome.Held;
+        finally
+        {
+            if (!isHeld)
+            {
+                Release(_handle, rights);
+            }
+        }
     }
 
     public override LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights)
@@ -41,10 +48,22 @@ internal sealed unsafe partial class LinuxFile
         }
 
         Release(_handle, oldRights);
-        if (Test(next, newRights) is { } conflict)
+        bool isFree = false;
+        try
         {
-            Take(_handle, oldRights);
-            return new LockOutcome(conflict, null);
+            if (Test(next, newRights) is { } conflict)
+            {
+                return new LockOutcome(conflict, null);
+            }
+
+            isFree = true;
+        }
+        finally
+        {
+            if (!isFree)
+            {
+                Take(_handle, oldRights);
+            }
         }
 
         // The number stays, the description behind it changes: requests that run keep the old one to their end.
@@ -59,8 +78,11 @@ internal sealed unsafe partial class LinuxFile
         return LockOutcome.Held;
     }
 
-    /// <summary>Takes all bytes, shared; they exclude nobody by themselves. Null, or why there are no locks here.</summary>
-    private static string? Take(SafeFileHandle file, LockRights rights)
+    /// <summary>
+    /// Takes all bytes, shared; they exclude nobody by themselves. Null, or why there are no locks here; where there are and they fail, others may hold theirs:
+    /// that is an error.
+    /// </summary>
+    private string? Take(SafeFileHandle file, LockRights rights)
     {
         for (int bit = 0; bit < LockRights.BitCount; bit++)
         {
@@ -73,7 +95,7 @@ internal sealed unsafe partial class LinuxFile
             if (errno != 0)
             {
                 Release(file, rights);
-                return StorageErrors.Text(errno);
+                return errno == Errno.EINVAL || errno == Errno.EOPNOTSUPP || errno == Errno.ENOSYS ? StorageErrors.Text(errno) : throw Failed(errno, "lock the file");
             }
         }
 
@@ -97,7 +119,7 @@ internal sealed unsafe partial class LinuxFile
     }
 
     /// <summary>The first byte of another holder that is in the way.</summary>
-    private static LockConflict? Test(SafeFileHandle file, LockRights rights)
+    private LockConflict? Test(SafeFileHandle file, LockRights rights)
     {
         for (int bit = 0; bit < LockRights.BitCount; bit++)
         {
@@ -121,12 +143,30 @@ internal sealed unsafe partial class LinuxFile
     private static int Set(SafeFileHandle file, int at, short type)
     {
         FileLock request = new() { Type = type, Start = at, LengthBytes = 1 };
-        return FCntl(file, F_OFD_SETLK, &request) == 0 ? 0 : LastError;
+        return Ask(file, F_OFD_SETLK, ref request);
     }
 
-    private static bool IsHeldByOther(SafeFileHandle file, int at)
+    private bool IsHeldByOther(SafeFileHandle file, int at)
     {
         FileLock request = new() { Type = F_WRLCK, Start = at, LengthBytes = 1 };
-        return FCntl(file, F_OFD_GETLK, &request) == 0 && request.Type != F_UNLCK;
+        int errno = Ask(file, F_OFD_GETLK, ref request);
+        return errno == 0 ? request.Type != F_UNLCK : throw Failed(errno, "ask for the locks of others");
+    }
+
+    /// <summary>0 or the error; a signal that comes in between is none.</summary>
+    private static int Ask(SafeFileHandle file, int command, ref FileLock request)
+    {
+        fixed (FileLock* address = &request)
+        {
+            while (FCntl(file, command, address) != 0)
+            {
+                if (LastError is var errno && errno != Errno.EINTR)
+                {
+                    return errno;
+                }
+            }
+        }
+
+        return 0;
     }
 }
