@@ -1,4 +1,5 @@
 using System.Globalization;
+using QedVd.Cli.Tests.Faults;
 using QedVd.TestKit;
 
 namespace QedVd.Cli.Tests.Killing;
@@ -8,13 +9,17 @@ internal sealed partial class DisturbedCommand
 {
     private const int PageBytes = 4096;
 
-    /// <summary>Runs the command undisturbed; returns how long its longest file became, and about how much more room the folder took at its end.</summary>
-    public async Task<(int LongestBytes, int RoomBytes)> MeasureRoomAsync()
+    /// <summary>
+    /// Runs the command undisturbed, to its end; returns how long its longest file became, about how much more room the folder took at its end, and whether it
+    /// wrote to an image at all.
+    /// </summary>
+    public async Task<(int LongestBytes, int RoomBytes, bool Writes)> MeasureRoomAsync()
     {
         Work work = Copy("undisturbed");
         long before = BytesOf(work);
-        await LearnAsync(work, await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, InProcess.HostOptions));
-        return ((int)work.Files.Max(file => new FileInfo(Path.Combine(work.Folder, file)).Length), (int)Math.Max(0, BytesOf(work) - before) + (4 * PageBytes));
+        var counts = new StorageFaults();
+        await LearnAsync(work, await InProcess.RunAsync(@case.Arguments(pristine.Chain), work.Folder, counts.HostOptions));
+        return ((int)work.Files.Max(file => new FileInfo(Path.Combine(work.Folder, file)).Length), (int)Math.Max(0, BytesOf(work) - before) + (4 * PageBytes), counts.CountOf(FaultKind.Write) > 0);
     }
 
     /// <summary>With a limit for the length of files: what goes beyond it fails with EFBIG. Returns whether the command failed.</summary>
