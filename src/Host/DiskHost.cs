@@ -124,7 +124,7 @@ public sealed partial class DiskHost : IDisposable, IAsyncDisposable
 
         foreach (string path in open)
         {
-            _logger.LogWarning("{Path}: the disk was not closed before its host", path);
+            _logger.LogWarning("{Path}: the disk was not closed before its host", DisplayText.Escape(path));
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class ImageOpener(BackendCatalog backends, TablePool tables, Tim
         if (storage.EarlierFence is { } fence)
         {
             // For people the backend says it, among its own warnings.
-            logger.LogWarning("{Path}: a barrier failed on this file at {Time}: {Message}", DisplayText.Escape(storage.Name), fence.TimestampUtc, fence.Message);
+            logger.LogWarning("{Path}: a barrier failed on this file at {Time}: {Message}", DisplayText.Escape(storage.Name), fence.TimestampUtc, DisplayText.Escape(fence.Message));
         }
 
         return storage is FileStorage { LockWarning: { } unlocked } ? [unlocked] : [];

@@ -84,7 +84,7 @@ internal static class LevelAccess
         catch (ImageException exception)
         {
             // The image is read-only all the same; others are kept out more than need be.
-            logger.LogWarning(exception, "{Path}: the file stays locked for writing, though it could not be made writable", file.Name);
+            logger.LogWarning(exception, "{Path}: the file stays locked for writing, though it could not be made writable", DisplayText.Escape(file.Name));
         }
     }
 }

@@ -55,7 +55,7 @@ public sealed partial class VirtualDisk
 
         try
         {
-            _logger.LogError("{Path}: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends", _generation.Levels[0].Path);
+            _logger.LogError("{Path}: the disk was never closed; what was not flushed is lost, and its locks stay until the process ends", Shown);
         }
 #pragma warning disable CA1031 // A logger that was disposed before must not end the process from the finalizer.
         catch (Exception)
@@ -132,5 +132,5 @@ public sealed partial class VirtualDisk
     }
 
     private void LogLost(ImageException exception) =>
-        _logger.LogError(exception, "{Path}: closing could not save everything: {Message}", Path, exception.Message);
+        _logger.LogError(exception, "{Path}: closing could not save everything: {Message}", Shown, DisplayText.Escape(exception.Message));
 }

@@ -120,7 +120,7 @@ public sealed partial class VirtualDisk
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            _logger.LogWarning(exception, "{Path}: this unused overlay could not be removed", path);
+            _logger.LogWarning(exception, "{Path}: this unused overlay could not be removed", DisplayText.Escape(path));
         }
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 using System.Runtime.CompilerServices;
 using QedVd.Backends.Qed;
 using QedVd.Host.Tests.Operations;
-using QedVd.Host.Tests.Storage;
+using QedVd.TestKit;
 
 namespace QedVd.Host.Tests.Chains;
 
@@ -79,6 +79,29 @@ public sealed class DiskConductTests : IDisposable
 
         Assert.Contains(log.Lines, line => line.Contains("missing", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Lines, line => line.Contains('\u001b') || line.Contains('\u202e'));
+    }
+
+    [Fact]
+    public async Task FileWhoseBarrierHasFailedBefore_IsLoggedWhenItIsOpened_AndSaysSoAmongItsWarnings()
+    {
+        var file = new SimulatedFile("fenced\u001b");
+        await new QedBackend().CreateAsync(file.Open(), new ImageCreateOptions { VirtualSizeBytes = 1 << 20 }, TestContext.Current.CancellationToken);
+        var log = new LogLines();
+        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>(), log);
+        using (VirtualDisk disk = await host.OpenDiskAsync(file.Open(), new DiskOpenOptions { Format = "qed" }, TestContext.Current.CancellationToken))
+        {
+            Assert.Empty(log.Lines);
+            disk.Write(0, [1]);
+            file.Fail(new StorageFault { Kind = StorageOperationKind.Barrier });
+            Assert.Throws<ImageException>(disk.Flush);
+        }
+
+        file.ClearFaults();
+        using VirtualDisk again = await host.OpenDiskAsync(file.Open(), new DiskOpenOptions { Format = "qed" }, TestContext.Current.CancellationToken);
+
+        Assert.Contains(log.Lines, line => line.StartsWith("fenced\\u{1b}: a barrier failed on this file at", StringComparison.Ordinal));
+        Assert.DoesNotContain(log.Lines, line => line.Contains('\u001b'));
+        Assert.NotEmpty(again.Levels[0].Warnings);
     }
 
     [Fact]

@@ -203,7 +203,7 @@ public sealed partial class VirtualDisk
             }
             catch (ImageException exception)
             {
-                _disk._logger.LogWarning(exception, "{Path}: the end of an operation on the chain failed: {Message}", level.Path, exception.Message);
+                _disk._logger.LogWarning(exception, "{Path}: the end of an operation on the chain failed: {Message}", DisplayText.Escape(level.Path), DisplayText.Escape(exception.Message));
             }
         }
     }

@@ -100,7 +100,7 @@ public sealed partial class VirtualDisk
         Level[] unused = [.. levels.Where(level => !used.Any(other => other.Image == level.Image))];
         if (await CloseLevelsAsync<AsyncIo>(unused).ConfigureAwait(false) is { } error)
         {
-            _logger.LogWarning(error, "{Path}: closing a parent that is not needed any more failed: {Message}", Path, error.Message);
+            _logger.LogWarning(error, "{Path}: closing a parent that is not needed any more failed: {Message}", Shown, DisplayText.Escape(error.Message));
         }
     }
 
