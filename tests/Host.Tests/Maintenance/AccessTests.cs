@@ -128,6 +128,28 @@ public sealed class AccessTests : IDisposable
     }
 
     [Fact]
+    public async Task ToWritable_OfAFileThatHoldsAnotherFormatByNow_IsRefused()
+    {
+        string path = _test.Create("image", value: 5);
+        byte[] other = await File.ReadAllBytesAsync(_test.Create("other", format: "qed"), TestContext.Current.CancellationToken);
+        using VirtualDisk disk = _test.Open("image", readOnly: true);
+
+        // By somebody who takes no lock. The file stays the same one.
+        await using (FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(0);
+            await file.WriteAsync(other, TestContext.Current.CancellationToken);
+        }
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await disk.SetReadOnlyAsync(false, TestContext.Current.CancellationToken));
+
+        Assert.Equal(ImageErrorKind.InUse, refused.Kind);
+        Assert.Contains("is an image of the format 'qed' now, and was 'testblocks'", refused.Message, StringComparison.Ordinal);
+        Assert.True(disk.IsReadOnly);
+        Assert.Equal(other, await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task ToWritable_OfADiskThatIsAParent_IsRefused_UntilTheChildHasClosed()
     {
         _test.Create("image", value: 5);

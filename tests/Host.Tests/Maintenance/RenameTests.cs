@@ -86,6 +86,31 @@ public sealed class RenameTests : IDisposable
     }
 
     [Fact]
+    public async Task Rename_ToAnotherFolder_OfAFormatThatCannotChangeTheParentsName_IsRefused_UnlessItNeedNot()
+    {
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(new MemoryBackend());
+        using var host = new DiskHost(options);
+        foreach ((string name, string? parent) in ((string, string?)[])[("base", null), ("relative", "base"), ("absolute", _test["base"])])
+        {
+            var create = new CreateDiskOptions { VirtualSizeBytes = Block, ParentName = parent, ParentFormat = parent is null ? null : "testblocks", DoNotOpenParent = true };
+            await host.CreateImageAsync(_test[name], "testblocks", create, cancellationToken: TestContext.Current.CancellationToken);
+        }
+
+        using (VirtualDisk disk = host.OpenDisk(_test["relative"], MaintenanceHost.Options))
+        {
+            ImageException refusal = await Refusal(() => disk.RenameAsync(_test["sub/relative"]));
+            Assert.Equal(ImageErrorKind.NotSupported, refusal.Kind);
+            Assert.Contains("the format 'testblocks' cannot change it", refusal.Message, StringComparison.Ordinal);
+            await disk.RenameAsync(_test["relative2"], cancellationToken: TestContext.Current.CancellationToken);
+        }
+
+        using VirtualDisk moved = host.OpenDisk(_test["absolute"], MaintenanceHost.Options);
+        await moved.RenameAsync(_test["sub/absolute"], cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(["base", "relative2", "sub/absolute"], _test.Files);
+    }
+
+    [Fact]
     public async Task Rename_OverAFile_NeedsToBeAsked_AndNeverTakesALevelOrOneInUse()
     {
         _test.Create("base", value: 7);

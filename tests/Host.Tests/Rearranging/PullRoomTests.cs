@@ -1,5 +1,5 @@
 using QedVd.Host.Tests.Chains;
-using QedVd.TestKit;
+using QedVd.Host.Tests.Operations;
 
 namespace QedVd.Host.Tests.Rearranging;
 
@@ -25,6 +25,28 @@ public sealed class PullRoomTests
         Assert.Equal(16 * Block, await PullRoom.EstimateBytesAsync(chain, 0, [], default));
         Assert.Equal(0, await PullRoom.EstimateBytesAsync(chain, 0, [chain[1], common], default));
         Assert.Equal(12 * Block, await PullRoom.EstimateBytesAsync(chain, 0, [common], default));
+    }
+
+    [Fact]
+    public async Task Flatten_OfADiskLargerThanItsVolume_NeedsRoomOnlyForWhatItTakesIn()
+    {
+        using var test = new TestHost();
+        long size = 1L << 50;
+        string basePath = test.Qed("base.qed", size, clusterBytes: 1 << 20);
+        using (VirtualDisk disk = test.Host.OpenDisk(basePath))
+        {
+            disk.Write(size - 512, [7]);
+            disk.Close();
+        }
+
+        using VirtualDisk top = test.Host.OpenDisk(test.Qed("top.qed", size, "base.qed", clusterBytes: 1 << 20));
+        Assert.True(new DriveInfo(test.Folder).AvailableFreeSpace < size);
+        OperationResult result = await top.FlattenAsync(cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Equal(1 << 20, result.CopiedBytes);
+        byte[] one = new byte[1];
+        top.Read(size - 512, one);
+        Assert.Equal(7, one[0]);
     }
 
     private static void Write(BlockImage image, long offset, int lengthBytes)
