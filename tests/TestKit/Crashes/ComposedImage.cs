@@ -18,21 +18,28 @@ internal sealed class ComposedImage(IDiskImage image, ParentLevels parents) : ID
         for (int done = 0; done < target.Length;)
         {
             ReadResult read = image.Read(offset + done, target[done..]);
-            Span<byte> handled = target.Slice(done, read.Length);
             if (read.Length == 0)
             {
                 throw new InvalidOperationException($"a read at {offset + done} handled nothing");
             }
 
-            if (read.Kind == ExtentKind.Zero)
+            Supply(read, offset + done, target.Slice(done, read.Length));
+            done += read.Length;
+        }
+    }
+
+    /// <summary>For who may have to wait for others, on their thread.</summary>
+    public async Task ReadAsync(long offset, Memory<byte> target)
+    {
+        for (int done = 0; done < target.Length;)
+        {
+            ReadResult read = await image.ReadAsync(offset + done, target[done..]).ConfigureAwait(false);
+            if (read.Length == 0)
             {
-                handled.Clear();
-            }
-            else if (read.Kind == ExtentKind.Free)
-            {
-                parents.Read(offset + done, handled);
+                throw new InvalidOperationException($"a read at {offset + done} handled nothing");
             }
 
+            Supply(read, offset + done, target.Span.Slice(done, read.Length));
             done += read.Length;
         }
     }
@@ -74,14 +81,26 @@ internal sealed class ComposedImage(IDiskImage image, ParentLevels parents) : ID
         long end = image.VirtualSizeBytes;
         int block = image.Limits.BlockBytes;
         long start = end - (end % block);
-        if (size > end && start < end && parents.LengthBytes > end && image.Map(start, end - start).Kind == ExtentKind.Free)
+        if (size > end && start < end && parents.LengthBytes > end && (await image.MapAsync(start, end - start).ConfigureAwait(false)).Kind == ExtentKind.Free)
         {
             byte[] whole = new byte[block];
-            Read(start, whole.AsSpan(0, (int)(end - start)));
+            await ReadAsync(start, whole.AsMemory(0, (int)(end - start))).ConfigureAwait(false);
             await WriteAsync(start, whole, WriteFlags.None).ConfigureAwait(false);
         }
 
         await image.ResizeAsync(size, mayShrink: true).ConfigureAwait(false);
+    }
+
+    private void Supply(ReadResult read, long offset, Span<byte> handled)
+    {
+        if (read.Kind == ExtentKind.Zero)
+        {
+            handled.Clear();
+        }
+        else if (read.Kind == ExtentKind.Free)
+        {
+            parents.Read(offset, handled);
+        }
     }
 
     private async Task<long> CopyUpAsync(long offset, ReadOnlyMemory<byte> data, WriteFlags flags)
@@ -97,7 +116,7 @@ internal sealed class ComposedImage(IDiskImage image, ParentLevels parents) : ID
 
             byte[] whole = new byte[result.PreBytes + result.LengthBytes + result.PostBytes];
             long start = offset - result.PreBytes;
-            Read(start, whole.AsSpan(0, (int)Math.Min(whole.Length, image.VirtualSizeBytes - start)));
+            await ReadAsync(start, whole.AsMemory(0, (int)Math.Min(whole.Length, image.VirtualSizeBytes - start))).ConfigureAwait(false);
             data.Span[..(int)result.LengthBytes].CopyTo(whole.AsSpan((int)result.PreBytes));
             for (int written = 0; written < whole.Length;)
             {

@@ -27,9 +27,9 @@ public sealed partial class CrashExplorer
 
         public Sighting? Run()
         {
-            SimulatedFile file = state.File;
+            SimulatedFile file = state.File.View();
             CheckReport report = CheckAsLeft(file);
-            SimulatedFile work = file.Copy();
+            SimulatedFile work = file.CopyWithoutTrace();
             if (IsBroken)
             {
                 _subject.Check(work, RepairMode.All);
@@ -49,11 +49,11 @@ public sealed partial class CrashExplorer
             CheckReport after = _subject.Check(work);
             if (!after.IsSound || after.NeedsCheck)
             {
-                Report("I5", $"after recovery and close: {Text(after)}");
+                Report("I5", $"after recovery and close: {Text(work)}");
             }
             else if (!IsBroken && !NeedsCheck && after.Leaks > report.Leaks)
             {
-                Report("I6", $"{report.Leaks} leaks before, and after recovery and close: {Text(after)}");
+                Report("I6", $"{report.Leaks} leaks before, and after recovery and close: {Text(work)}");
             }
 
             Recovered = work;
@@ -81,8 +81,12 @@ public sealed partial class CrashExplorer
             return sighting;
         }
 
-        private static string Text(CheckReport report) =>
-            $"{report.Corruptions} corruptions, {report.Leaks} leaks, {report.CheckErrors} tables not readable{(report.NeedsCheck ? ", a check is due" : "")}: {string.Join("; ", report.Findings.Take(4).Select(finding => finding.Message))}";
+        // The words are made only where they are needed.
+        private string Text(SimulatedFile file)
+        {
+            CheckReport report = _subject.Check(file, findings: 4);
+            return $"{report.Corruptions} corruptions, {report.Leaks} leaks, {report.CheckErrors} tables not readable{(report.NeedsCheck ? ", a check is due" : "")}: {string.Join("; ", report.Findings.Select(finding => finding.Message))}";
+        }
 
         private void Report(string rule, string message) => explorer.Report(rule, message, state);
 
@@ -94,7 +98,7 @@ public sealed partial class CrashExplorer
             IsBroken = expected.MayBeBroken && !report.IsSound;
             if (!report.NeedsCheck && !report.IsSound && (!IsBroken || _subject.IsDamageMarked))
             {
-                Report("I9", $"no check is due, but: {Text(report)}");
+                Report("I9", $"no check is due, but: {Text(file)}");
             }
 
             if (_subject.HeaderOf is { } headerOf && headerOf(file) is var header && explorer.HeadersAt(expected.Position) is var headers && !headers.Contains(header))
@@ -120,7 +124,7 @@ public sealed partial class CrashExplorer
         /// <summary>I12, and that reading only finds the same; null: it need not, before the repair that is due.</summary>
         private void OpenReadOnly(SimulatedFile file, Sighting? sighting)
         {
-            SimulatedFile copy = file.Copy();
+            SimulatedFile copy = file.CopyWithoutTrace();
             Sighting? readOnly = null;
             try
             {
@@ -161,11 +165,11 @@ public sealed partial class CrashExplorer
         /// <summary>The rest of I6.</summary>
         private void Reclaim(Sighting sighting, bool needsRepair)
         {
-            SimulatedFile copy = state.File.Copy();
+            SimulatedFile copy = state.File.CopyWithoutTrace();
             CheckReport report = _subject.Check(copy, needsRepair ? RepairMode.All : RepairMode.Leaks);
             if (report.Leaks > 0 || !report.IsSound)
             {
-                Report("I6", $"after leaks were reclaimed: {Text(report)}");
+                Report("I6", $"after leaks were reclaimed: {Text(copy)}");
                 return;
             }
 
@@ -373,7 +377,7 @@ public sealed partial class CrashExplorer
             _probes = [.. explorer.FreshPlaces(_image!.Image)];
             foreach (long offset in _probes)
             {
-                SyncIo.Block(_image.WriteAsync(offset, ProbeData(offset, _image.Image), WriteFlags.None));
+                OneThread.Complete(_image.WriteAsync(offset, ProbeData(offset, _image.Image), WriteFlags.None));
             }
 
             ReadAgain(sighting, "");

@@ -45,7 +45,7 @@ public sealed partial class CrashExplorer
     {
         ArgumentNullException.ThrowIfNull(recording);
         CrashExplorer explorer = new(recording, options ?? new CrashExplorerOptions());
-        explorer.Run();
+        OneThread.Run(explorer.Run);
         return explorer._result;
     }
 
@@ -134,7 +134,8 @@ public sealed partial class CrashExplorer
         void Ask(SimulatedFile file, bool needsCheck, string when)
         {
             _result.PeerLooks++;
-            if (_options.Peer!(new CrashLook(_subject, file, sighting?.Values ?? [], needsCheck, sighting?.Parent)) is { } wrong)
+            CrashLook look = new(_subject, file, sighting?.Values ?? [], needsCheck, sighting?.Parent);
+            if (OneThread.Elsewhere(() => _options.Peer!(look)) is { } wrong)
             {
                 Report("peer", when + wrong, state);
             }
@@ -161,7 +162,7 @@ public sealed partial class CrashExplorer
             _probesOfRecovery = [.. FreshPlaces(image)];
             foreach (long offset in _probesOfRecovery)
             {
-                SyncIo.Block(composed.WriteAsync(offset, ProbeData(offset, image), WriteFlags.None));
+                OneThread.Complete(composed.WriteAsync(offset, ProbeData(offset, image), WriteFlags.None));
             }
 
             image.Close();

@@ -9,6 +9,7 @@ public sealed class CrashRecording
     private readonly GuestHistory _history;
     private readonly SimulatedFile _file;
     private readonly List<string> _problems = [];
+    private Scheduler? _scheduler;
     private ComposedImage? _image;
     private int _writers;
     private int _openings;
@@ -57,6 +58,13 @@ public sealed class CrashRecording
     public static CrashRecording Record(CrashSubject subject, IEnumerable<GuestOperation> prelude, IEnumerable<GuestOperation> operations)
     {
         ArgumentNullException.ThrowIfNull(subject);
+        CrashRecording? recording = null;
+        OneThread.Run(() => recording = RecordHere(subject, prelude, operations));
+        return recording!;
+    }
+
+    private static CrashRecording RecordHere(CrashSubject subject, IEnumerable<GuestOperation> prelude, IEnumerable<GuestOperation> operations)
+    {
         SimulatedFile file = new("image", subject.Facts);
         using (SimulatedStorage storage = file.Open())
         {
@@ -81,6 +89,7 @@ public sealed class CrashRecording
         CrashRecording recording = new(subject, start, afterwards, isPrelude: false, before._writers) { Operations = [.. operations] };
         recording._problems.AddRange(before._problems);
         recording.Freed.AddRange(before.Freed.Select(freed => freed with { Begun = -1, Opening = -1 }));
+        recording._scheduler = subject.Schedule is { } seed ? new Scheduler(seed) : null;
         recording.Run(recording.Operations, close: false);
         return recording;
     }
@@ -102,7 +111,7 @@ public sealed class CrashRecording
 
             foreach (GuestOperation operation in operations)
             {
-                SyncIo.Block(PerformAsync(operation));
+                Perform(operation);
             }
 
             EndPosition = _file.MarkAt("end");
@@ -125,7 +134,7 @@ public sealed class CrashRecording
 
     private void Open()
     {
-        _image = new ComposedImage(Subject.Open(_file, isReadOnly: false, isRecorded: true), Subject.Parents);
+        _image = new ComposedImage(Subject.Open(_file, isReadOnly: false, isRecorded: true, _scheduler), Subject.Parents);
         BlockBytes = _image.Image.Limits.BlockBytes;
         _openings++;
     }
@@ -148,14 +157,27 @@ public sealed class CrashRecording
         Freed.Add(new FreedRoom(begun, _openings, -1, tables));
     }
 
-    private Task PerformAsync(GuestOperation operation) => operation.Kind switch
+    // When this returns, nothing is under way in the background: what a step began ends at one and the same place in each run.
+    private void Perform(GuestOperation operation)
     {
-        GuestOperationKind.Together => TogetherAsync(operation),
-        GuestOperationKind.Reopen => ReopenAsync(null),
-        GuestOperationKind.RepairLeaks => ReopenAsync(RepairMode.Leaks),
-        GuestOperationKind.RepairAll => ReopenAsync(RepairMode.All),
-        _ => RequestAsync(operation),
-    };
+        if (operation.Kind is GuestOperationKind.Reopen or GuestOperationKind.RepairLeaks or GuestOperationKind.RepairAll)
+        {
+            Reopen(operation.Kind switch { GuestOperationKind.RepairLeaks => RepairMode.Leaks, GuestOperationKind.RepairAll => RepairMode.All, _ => null });
+        }
+        else if (_scheduler is null)
+        {
+            OneThread.Complete(operation.Kind == GuestOperationKind.Together ? TogetherAsync(operation) : RequestAsync(operation));
+        }
+        else
+        {
+            foreach (GuestOperation one in operation.Kind == GuestOperationKind.Together ? operation.Together : [operation])
+            {
+                _scheduler.Spawn(one.Kind.ToString(), () => RequestAsync(one));
+            }
+
+            _scheduler.Run();
+        }
+    }
 
     private async Task TogetherAsync(GuestOperation operation)
     {
@@ -171,7 +193,7 @@ public sealed class CrashRecording
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
-    private Task ReopenAsync(RepairMode? repair)
+    private void Reopen(RepairMode? repair)
     {
         if (_image is not null)
         {
@@ -185,7 +207,7 @@ public sealed class CrashRecording
         if (repair is { } mode)
         {
             _file.MarkAt($"repair {mode}");
-            CheckReport report = Subject.Check(_file, mode, isRecorded: true);
+            CheckReport report = Subject.Check(_file, mode, isRecorded: true, findings: 8);
             RepairedPosition = Math.Min(RepairedPosition, _file.MarkAt("repaired"));
             if (mode == RepairMode.All ? !report.IsClean : report.Leaks > 0)
             {
@@ -194,7 +216,6 @@ public sealed class CrashRecording
         }
 
         Open();
-        return Task.CompletedTask;
     }
 
     private async Task RequestAsync(GuestOperation operation)
@@ -298,7 +319,7 @@ public sealed class CrashRecording
                     break;
                 case GuestOperationKind.Discard:
                     await Image.DiscardAsync(step.Offset, step.LengthBytes, step.Flags).ConfigureAwait(false);
-                    SeeDiscarded();
+                    await SeeDiscardedAsync().ConfigureAwait(false);
                     break;
                 case GuestOperationKind.Flush:
                     await Image.Image.FlushAsync().ConfigureAwait(false);
@@ -399,7 +420,7 @@ public sealed class CrashRecording
         }
 
         // A discard may leave things as they were; what it shows now it shows from now on.
-        private void SeeDiscarded()
+        private async Task SeeDiscardedAsync()
         {
             byte[] bytes = new byte[SparseBytes.SectorBytes];
             foreach ((long Sector, GuestHistory.Change<ulong> Change, byte[] Before) row in _sectors.ToArray())
@@ -409,7 +430,7 @@ public sealed class CrashRecording
                     continue;
                 }
 
-                Image.Read(row.Sector * SparseBytes.SectorBytes, bytes);
+                await Image.ReadAsync(row.Sector * SparseBytes.SectorBytes, bytes).ConfigureAwait(false);
                 if (SectorValue.Of(bytes) != row.Change.Value)
                 {
                     History.Withdraw(row.Sector, row.Change, row.Before);

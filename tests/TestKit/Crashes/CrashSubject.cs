@@ -66,23 +66,27 @@ public sealed record CrashSubject
     /// <summary>How long the header is: a write of so much at the start of the file is one header.</summary>
     public int HeaderBytes { get; init; } = SparseBytes.SectorBytes;
 
+    /// <summary>The seed of an order in which the recorded workload's requests and what the image begins by itself go on, with a clock that moves; null: one after the other.</summary>
+    public int? Schedule { get; init; }
+
     /// <summary>For a failed test.</summary>
     public string Description { get; init; } = "";
 
     /// <summary>Whether states are repaired before they are opened.</summary>
     internal bool IsDamaged => Damage is not null;
 
-    internal IDiskImage Open(SimulatedFile file, bool isReadOnly, bool isRecorded = false)
+    internal IDiskImage Open(SimulatedFile file, bool isReadOnly, bool isRecorded = false, Scheduler? scheduler = null)
     {
         IImageStorage storage = Storage(file, isReadOnly, isRecorded);
+        storage = scheduler is null ? storage : new ScheduledStorage(scheduler, storage);
         try
         {
             IDiskImage image = Backend.Open(storage, new ImageOpenOptions
             {
                 Mode = Mode,
                 Tables = isRecorded && TablePages > 0 ? new TablePool((long)TablePages * TablePage.SizeBytes) : new TablePool(16 << 20),
-                // A clock that stands still: only what the workload asks for is written back.
-                Time = new FakeTime(),
+                // A clock that stands still where nobody schedules: only what the workload asks for is written back then.
+                Time = scheduler?.Time ?? new FakeTime(),
                 Flags = isReadOnly ? OpenFlags | ImageOpenFlags.ReadOnly : OpenFlags,
             });
             image.SetBeneath(Parents.Beneath);
@@ -96,7 +100,7 @@ public sealed record CrashSubject
     }
 
     /// <summary>A format that cannot check an image is taken at its word; one that cannot repair is not asked to.</summary>
-    internal CheckReport Check(SimulatedFile file, RepairMode repair = RepairMode.None, bool isRecorded = false)
+    internal CheckReport Check(SimulatedFile file, RepairMode repair = RepairMode.None, bool isRecorded = false, int findings = 0)
     {
         ImageCapabilities capabilities = Backend.Info.Capabilities;
         if ((capabilities & ImageCapabilities.Check) == 0)
@@ -106,12 +110,15 @@ public sealed record CrashSubject
 
         repair = (capabilities & ImageCapabilities.Repair) == 0 ? RepairMode.None : repair;
         using IImageStorage storage = Storage(file, isReadOnly: repair == RepairMode.None, isRecorded);
-        Task<CheckReport> check = Backend.CheckAsync(storage, new CheckOptions { Repair = repair, MaxReportedFindings = 8 }).AsTask();
-        SyncIo.Block(check);
+        Task<CheckReport> check = Backend.CheckAsync(storage, new CheckOptions { Repair = repair, MaxReportedFindings = findings }).AsTask();
+        OneThread.Complete(check);
         return check.GetAwaiter().GetResult();
     }
 
     private IImageStorage Storage(SimulatedFile file, bool isReadOnly, bool isRecorded) =>
-        !isRecorded ? new BudgetStorage(file, LeastBudget + (file.LengthBytes / SparseBytes.SectorBytes), isReadOnly)
+        !file.KeepsTrace ? new StateStorage(file, BudgetOf(file), isReadOnly)
+        : !isRecorded ? new BudgetStorage(file, BudgetOf(file), isReadOnly)
         : Between is not null ? Between(file.Open(isReadOnly)) : file.Open(isReadOnly);
+
+    private static long BudgetOf(SimulatedFile file) => LeastBudget + (file.LengthBytes / SparseBytes.SectorBytes);
 }

@@ -22,6 +22,7 @@ internal sealed class CapturedPool
     private static readonly Lock s_lock = new();
 
     private readonly Func<object?> _pop;
+    private readonly Func<bool> _canSteal;
 
     /// <summary>Captures what the calling thread hands to the pool from now on, for the rest of its life.</summary>
     public CapturedPool()
@@ -37,7 +38,11 @@ internal sealed class CapturedPool
         Type list = pool.GetType().GetNestedType("WorkStealingQueueList", All) ?? throw Missing("ThreadPoolWorkQueue.WorkStealingQueueList");
         Find(list, "Remove").Invoke(null, [queue]);
         _pop = Find(queue.GetType(), "LocalPop").CreateDelegate<Func<object?>>(queue);
+        _canSteal = (queue.GetType().GetProperty("CanSteal", All)?.GetMethod ?? throw Missing("WorkStealingQueue.CanSteal")).CreateDelegate<Func<bool>>(queue);
     }
+
+    /// <summary>Whether there is anything to take out.</summary>
+    public bool HasItems => _canSteal();
 
     /// <summary>Takes out everything, in the order in which it came.</summary>
     public void TakeAll(List<object> items)

@@ -32,6 +32,9 @@ public sealed class Scheduler
     [ThreadStatic]
     private static CapturedPool? s_pool;
 
+    /// <summary>What the calling thread keeps from the pool, if it is one of <see cref="OnOwnThread"/>.</summary>
+    internal static CapturedPool? Captured => s_pool;
+
     private static readonly AsyncLocal<ScheduledActor?> s_actor = new();
 
     private readonly CapturedPool _pool = s_pool ?? throw new InvalidOperationException($"A scheduler works on a thread of {nameof(Scheduler)}.{nameof(OnOwnThread)}.");

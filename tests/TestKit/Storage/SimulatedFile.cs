@@ -40,12 +40,13 @@ public sealed partial class SimulatedFile
         _initial = _content.Clone();
     }
 
-    internal SimulatedFile(string name, StorageFacts facts, SparseBytes content)
+    internal SimulatedFile(string name, StorageFacts facts, SparseBytes content, bool keepsTrace = true)
     {
         Name = name;
         Facts = facts;
         _content = content;
-        _initial = content.Clone();
+        KeepsTrace = keepsTrace;
+        _initial = keepsTrace ? content.Clone() : content;
         Identity = new StorageIdentity(0, (ulong)Interlocked.Increment(ref s_lastId));
     }
 
@@ -199,6 +200,15 @@ public sealed partial class SimulatedFile
         }
     }
 
+    /// <summary>Reads bytes past all faults and gates; returns how many there were.</summary>
+    public int ReadBytes(long offset, Span<byte> buffer)
+    {
+        lock (_lock)
+        {
+            return _content.Read(offset, buffer);
+        }
+    }
+
     /// <summary>Changes bytes as no storage would (to damage an image), past faults, gates and trace; durable. Not while crash states are wanted.</summary>
     public void Poke(long offset, ReadOnlySpan<byte> bytes)
     {
@@ -217,6 +227,23 @@ public sealed partial class SimulatedFile
             return new SimulatedFile(Name, facts ?? Facts, _content.Clone());
         }
     }
+
+    /// <summary>The bytes, for who is alone with a file that keeps no trace.</summary>
+    internal SparseBytes Content => _content;
+
+    /// <summary>A new file over the same bytes, which nobody changes as long as it is there.</summary>
+    internal SimulatedFile View() => new(Name, Facts, _content, keepsTrace: false);
+
+    /// <summary>A copy that nothing is recorded of.</summary>
+    internal SimulatedFile CopyWithoutTrace()
+    {
+        lock (_lock)
+        {
+            return new SimulatedFile(Name, Facts, _content.Clone(), keepsTrace: false);
+        }
+    }
+
+    internal void CountUntraced(StorageOperationKind kind) => _counts[(int)kind]++;
 
     /// <summary>Writes the content to a host file, holes included, for a peer's tools.</summary>
     public void SaveTo(string path)

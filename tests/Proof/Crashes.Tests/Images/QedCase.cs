@@ -4,13 +4,20 @@ using QedVd.TestKit;
 namespace QedVd.Crashes.Tests.Images;
 
 /// <summary>
-/// The numbered cases. Even numbers go through all sequences of one and two letters; odd ones are longer sequences, relocating growth, repairs of damaged
-/// images, and requests that are under way together. All else about a case is dealt in turn, so that no kind of it is left out, or drawn.
+/// The numbered cases. Three of four go through all sequences of one and two letters, each in every mode that promises more than kills and with every memory
+/// for tables (<see cref="Round"/>); the fourth is a longer sequence, relocating growth, a repair of a damaged image, or requests that are under way together.
+/// All else about a case is dealt in turn, so that no kind of it is left out, or drawn.
 /// </summary>
 internal sealed class QedCase
 {
-    // Has no factor in common with the number of short sequences: going by it meets each once.
+    /// <summary>So many cases in a row meet every short sequence in every mode and with every memory for tables, once.</summary>
+    public static readonly long Round = Crossed / 3 * 4;
+
+    // Has no factor in common with the number of what is crossed: going by it meets each once.
     private const long Stride = 1_327;
+
+    private static readonly ConsistencyMode[] s_modes = [ConsistencyMode.Ordered, ConsistencyMode.Lazy, ConsistencyMode.WriteThrough];
+    private static readonly int[] s_pages = [0, 1, 2];
 
     private readonly Random _random;
     private readonly QedLetter[] _letters;
@@ -22,7 +29,7 @@ internal sealed class QedCase
         Number = number;
         Seed = search.SeedOf(number);
         _random = new Random(Seed);
-        Kind = number % 2 == 0 ? QedCaseKind.Short : ((number / 2) % 8) switch
+        Kind = number % 4 != 3 ? QedCaseKind.Short : ((number / 4) % 8) switch
         {
             3 => QedCaseKind.Relocating,
             5 => QedCaseKind.Repair,
@@ -51,13 +58,27 @@ internal sealed class QedCase
         _damage = Kind == QedCaseKind.Repair ? _random.Next(1, 16) : 0;
         IsThorough = new Random(Seed ^ 0x5EED).Next(40) == 0;
 
-        // The seed alone says where they begin: with it and a number any run meets the same case.
-        long start = search.SeedOf(-1) % QedLetter.ShortSequences;
-        ShortNumber = Kind == QedCaseKind.Short ? ((number / 2 * Stride) + start) % QedLetter.ShortSequences : null;
-        _letters = ShortNumber is { } sequence
-            ? QedLetter.ShortSequence(sequence)
+        // One order in two of requests that are under way together, and one in eight of others, is the scheduler's.
+        Random order = new(Seed ^ 0x5C4ED);
+        Schedule = order.Next(Kind == QedCaseKind.Together ? 2 : 8) == 0 ? order.Next() : null;
+
+        if (Kind == QedCaseKind.Short)
+        {
+            // The seed alone says where they begin: with it and a number any run meets the same case.
+            Crossing = ((((number / 4 * 3) + (number % 4)) * Stride) + search.SeedOf(-1)) % Crossed;
+            (long crossing, long sequence) = Math.DivRem(Crossing.Value, QedLetter.ShortSequences);
+            ShortNumber = sequence;
+            Mode = s_modes[crossing % s_modes.Length];
+            TablePages = s_pages[crossing / s_modes.Length];
+        }
+
+        _letters = ShortNumber is { } which
+            ? QedLetter.ShortSequence(which)
             : [.. Enumerable.Range(0, _random.Next(3, 7)).Select(_ => QedLetter.All[_random.Next(QedLetter.All.Length)])];
     }
+
+    /// <summary>How many short sequences there are, each with every mode and memory.</summary>
+    public static long Crossed => QedLetter.ShortSequences * 9;
 
     public long Number { get; }
 
@@ -67,6 +88,12 @@ internal sealed class QedCase
 
     /// <summary>Of a short one: which of the sequences of one and two letters it is.</summary>
     public long? ShortNumber { get; }
+
+    /// <summary>Of a short one: which of <see cref="Crossed"/> it is.</summary>
+    public long? Crossing { get; }
+
+    /// <summary>The seed of the order in which the workload goes on, or null: one after the other.</summary>
+    public int? Schedule { get; }
 
     /// <summary>Whether it is looked at more closely than others: one in forty, of whatever kind.</summary>
     public bool IsThorough { get; }
@@ -81,6 +108,8 @@ internal sealed class QedCase
 
     public int TablePages { get; }
 
+    public IReadOnlyList<QedLetter> Letters => _letters;
+
     /// <summary>What the case belongs to: each must have been met.</summary>
     public IEnumerable<string> Strata =>
     [
@@ -91,6 +120,8 @@ internal sealed class QedCase
         $"pages {TablePages}",
         $"facts {Facts}",
         $"letters {Math.Min(_letters.Length, 6)}",
+        $"order {Order}", $"{Kind} in order {Order}",
+        .. Kind == QedCaseKind.Short ? [$"short, {Mode} and {TablePages} pages"] : (string[])[],
         .. _letters.Select(letter => $"letter {letter.Name}"),
         .. _letters.Where(letter => letter.Place is not null).Select(letter => $"place {letter.Place}"),
     ];
@@ -107,6 +138,8 @@ internal sealed class QedCase
         $"facts {SimulatedFile.GoodFacts & ~StorageFacts.NeverWrittenReadsZero}",
         $"facts {SimulatedFile.GoodFacts & ~(StorageFacts.NeverWrittenReadsZero | StorageFacts.CanPunchHoles | StorageFacts.CanMapHoles)}",
         .. Enumerable.Range(1, 6).Select(count => $"letters {count}"),
+        "order of steps", "order of a seed", "Together in order of steps", "Together in order of a seed", "Short in order of a seed",
+        .. s_modes.SelectMany(mode => s_pages.Select(pages => $"short, {mode} and {pages} pages")),
         .. QedLetter.All.Select(letter => $"letter {letter.Name}").Distinct(),
         .. Enum.GetNames<QedPlace>().Select(name => $"place {name}"),
     ];
@@ -114,7 +147,9 @@ internal sealed class QedCase
     public CrashRecording Record() => CrashRecording.Record(Subject(), Layout.Prelude(_withHoles), Operations());
 
     public override string ToString() =>
-        $"case {Number} ({Kind}), {Layout.ClusterBytes} x {Layout.TableClusters}, parents {Parents}, {Mode}, pages {TablePages}, {Facts}, holes {_withHoles}, damage {_damage}: {string.Join(", ", _letters.Select(letter => letter.ToString()))}";
+        $"case {Number} ({Kind}), {Layout.ClusterBytes} x {Layout.TableClusters}, parents {Parents}, {Mode}, pages {TablePages}, {Facts}, holes {_withHoles}, damage {_damage}, order {Order}: {string.Join(", ", _letters.Select(letter => letter.ToString()))}";
+
+    private string Order => Schedule is null ? "of steps" : "of a seed";
 
     private CrashSubject Subject() => new()
     {
@@ -134,6 +169,7 @@ internal sealed class QedCase
         Parents = Layout.Parents(Parents),
         Mode = Mode,
         TablePages = TablePages,
+        Schedule = Schedule,
         SecondReader = file => new SecondReading(file),
         Damage = _damage == 0 ? null : QedDamage.Of(Layout, _damage),
         DamagedCopies = (_damage & 4) == 0 ? [] : [(30L * Layout.ClusterBytes, 33L * Layout.ClusterBytes, Layout.ClusterBytes)],

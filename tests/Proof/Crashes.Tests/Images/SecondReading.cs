@@ -6,16 +6,18 @@ namespace QedVd.Crashes.Tests.Images;
 /// <summary>The second reader of QED on a simulated file.</summary>
 internal sealed class SecondReading : IPlainReading
 {
-    private readonly SimulatedStorage _storage;
+    private readonly SimulatedFile _file;
     private readonly PlainQed? _image;
     private readonly List<string> _errors = [];
+    private long _clusterStart = -1;
+    private PlainCluster _cluster;
 
     public SecondReading(SimulatedFile file)
     {
-        _storage = file.Open(readOnly: true);
+        _file = file;
         try
         {
-            _image = PlainQed.Open(file.LengthBytes, (offset, buffer) => _storage.Read(offset, buffer));
+            _image = PlainQed.Open(file.LengthBytes, _file.ReadBytes);
             PlainCheck check = _image.Check();
             if (check.Corruptions > 0)
             {
@@ -36,11 +38,19 @@ internal sealed class SecondReading : IPlainReading
 
     public ExtentKind Read(long offset, Span<byte> sector)
     {
-        switch (_image!.At(offset).Kind)
+        // It keeps nothing: each sector's entries would be read again.
+        long start = offset - (offset % _image!.ClusterBytes);
+        if (start != _clusterStart)
+        {
+            (_clusterStart, _cluster) = (start, _image.At(start));
+        }
+
+        switch (_cluster.Kind)
         {
             case PlainClusterKind.Data:
-                _image.Read(offset, sector);
-                return ExtentKind.Data;
+                return _file.ReadBytes(_cluster.FileOffset + (offset - start), sector) == sector.Length
+                    ? ExtentKind.Data
+                    : throw new PlainQedException("file", $"ends inside the cluster at {_cluster.FileOffset}");
             case PlainClusterKind.Zero:
                 return ExtentKind.Zero;
             case PlainClusterKind.Free:
@@ -51,5 +61,7 @@ internal sealed class SecondReading : IPlainReading
         }
     }
 
-    public void Dispose() => _storage.Dispose();
+    public void Dispose()
+    {
+    }
 }
