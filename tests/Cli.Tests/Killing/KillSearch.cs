@@ -11,7 +11,6 @@ internal sealed class KillSearch : IDisposable
 {
     public const string Name = "kill";
 
-    private const int Workers = 2;
     private const int LeastKills = 100;
     private const int LargeEvery = 11;
 
@@ -51,6 +50,9 @@ internal sealed class KillSearch : IDisposable
 
     // In a normal run a few of each, in a long one most of what a small chain makes the command do; errors have a search of their own.
     private int KillsOfACase => _search.IsLong ? 18 : 3;
+
+    // Processes that start, and are waited for, leave room between them.
+    private int Workers => _search.IsLong ? 4 : 2;
 
     public async Task RunAsync() => await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(WorkAsync)));
 

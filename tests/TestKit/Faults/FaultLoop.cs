@@ -24,6 +24,7 @@ public sealed class FaultLoop
     private readonly int _nth;
     private readonly TablePool _pool = new(PoolPages * TablePage.SizeBytes);
     private readonly SimulatedFile _file;
+    private readonly Dictionary<StorageOperationKind, int> _made = [];
     private StorageFault _fault = new() { Kind = StorageOperationKind.Mark };
 
     private FaultLoop(FaultScenario scenario, FaultVariant variant, FaultMode mode, int nth)
@@ -45,6 +46,8 @@ public sealed class FaultLoop
     public static async Task<int> RunAsync(FaultScenario scenario)
     {
         ArgumentNullException.ThrowIfNull(scenario);
+        var undisturbed = new FaultLoop(scenario, FaultVariant.All[0], FaultMode.Once, int.MaxValue);
+        await undisturbed.RunOnceAsync();
         int struck = 0;
         foreach (FaultVariant variant in FaultVariant.All)
         {
@@ -57,6 +60,9 @@ public sealed class FaultLoop
                     nth++;
                     Assert.True(nth <= MostOperations, $"{scenario.Name}: {variant.Name}: no end of faults");
                 }
+
+                // Of each kind of operations that it makes some have failed, in each way: no cell is empty. Not as many as this time, because barriers join each other.
+                Assert.True(nth > 1 || undisturbed._made.GetValueOrDefault(variant.Kind) == 0, $"{scenario.Name}: {variant.Name}, {mode}: struck nothing");
             }
         }
 
@@ -82,11 +88,17 @@ public sealed class FaultLoop
         }
 
         Assert.True(image is null || _scenario.IsAsBefore?.Invoke(image) != false, $"{What}not as before to begin with");
+        StorageFault[] counters = _nth < int.MaxValue ? [] : [.. Enum.GetValues<StorageOperationKind>().Select(kind => _file.Fail(new StorageFault { Kind = kind, Nth = int.MaxValue }))];
         _fault = _file.Fail(_variant.At(_nth, _mode == FaultMode.Sticky));
         ImageException? failure = await TryAsync(() => ActAsync(image));
 
         // Not before: what an image does in the background is part of it.
         _file.ClearFaults();
+        foreach (StorageFault counter in counters)
+        {
+            _made[counter.Kind] = counter.Seen;
+        }
+
         bool hasStruck = _fault.Hits > 0;
         Assert.True(hasStruck || failure is null, $"{What}failed without a fault: {failure}");
         if (_mode == FaultMode.ThenCrash && hasStruck && _scenario.MayCrash)

@@ -24,6 +24,9 @@ public sealed record StorageFault
     /// <summary>How often it struck.</summary>
     public int Hits => _hits;
 
+    /// <summary>How many operations it has looked at.</summary>
+    public int Seen => _seen;
+
     private int _seen;
     private int _hits;
 
