@@ -25,7 +25,7 @@ internal sealed class CheckVerb : Verb
         _repair = Text("--repair", "leaks|all", "Give back what nothing refers to (leaks), or mend all that can be mended.", "-r");
         _dryRun = Switch("--dry-run", "With -r: say what it would do, and change nothing.");
         _maxFindings = Text("--max-findings", "N", $"List at most N findings, and N repairs; {new CheckOptions().MaxReportedFindings} unless given. All are counted.");
-        _report = ReportOptions.AddTo(Command, quiet: "Print nothing; the exit code tells.");
+        _report = ReportOptions.AddTo(Command, quiet: "Print nothing but what could not be read; the exit code tells.");
         _share = ChainOptions.AddForceShare(Command);
         _file = Operand("FILE", "An image. Its parents are not opened.");
     }
@@ -73,12 +73,32 @@ internal sealed class CheckVerb : Verb
         else
         {
             told.WriteText(output => CheckText.Write(output, report, check, _lostBytes, file));
+            if (told.IsQuiet)
+            {
+                NoteErrors(run, report, file);
+            }
         }
 
         return report.CheckErrors > 0 ? ExitCode.Failed
             : report.Corruptions > 0 ? ExitCode.CheckCorrupt
             : report.Leaks > 0 ? ExitCode.CheckLeaks
             : ExitCode.Ok;
+    }
+
+    // What else was found is the result, and the exit code says it; an error needs its cause.
+    private static void NoteErrors(VerbRun run, CheckReport report, string file)
+    {
+        int told = 0;
+        foreach (CheckFinding finding in report.Findings.Where(finding => finding.Kind == CheckFindingKind.ReadError))
+        {
+            run.Note(finding.Message);
+            told++;
+        }
+
+        if (report.CheckErrors > told)
+        {
+            run.Note($"{file}: {report.CheckErrors - told} {(told > 0 ? "more " : "")}tables could not be read.");
+        }
     }
 
     private CheckOptions ReadOptions(VerbRun run)

@@ -10,11 +10,11 @@ internal static class LevelRemoval
     /// a name that leads to another file by now.
     /// </summary>
     /// <returns>False when it was left, which is logged.</returns>
-    public static async ValueTask<bool> RemoveAsync(Level level, ILogger logger)
+    public static async ValueTask<bool> RemoveAsync(Level level, UnsureDeletions unsure, ILogger logger)
     {
         try
         {
-            return await Task.Run(() => TryHoldAlone(level, logger) && TryRemoveName(level, logger)).ConfigureAwait(false);
+            return await Task.Run(() => TryHoldAlone(level, logger) && TryRemoveName(level, unsure, logger)).ConfigureAwait(false);
         }
         finally
         {
@@ -22,9 +22,9 @@ internal static class LevelRemoval
         }
     }
 
-    /// <summary>Removes the name only, durably; the level stays open.</summary>
+    /// <summary>Removes the name only, durably unless it is noted; the level stays open.</summary>
     /// <returns>False when it was left, which is logged.</returns>
-    public static bool TryRemoveName(Level level, ILogger logger)
+    public static bool TryRemoveName(Level level, UnsureDeletions unsure, ILogger logger)
     {
         if (level.Storage is not FileStorage storage)
         {
@@ -54,7 +54,7 @@ internal static class LevelRemoval
         catch (ImageException exception)
         {
             // The name is gone, and with it the file once it is closed: nobody may go on with it.
-            logger.LogError(exception, "{Path}: this file was deleted, but its folder could not be made durable: after a power failure it may be there again, out of date; delete it then", DisplayText.Escape(level.Path));
+            unsure.Add(level.Path, exception);
         }
 
         return true;

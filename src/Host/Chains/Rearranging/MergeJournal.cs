@@ -117,6 +117,19 @@ internal sealed record MergeJournal
         }
     }
 
+    /// <summary>Removes it, at the end of what it was for: that this may not last is noted.</summary>
+    public static async ValueTask RemoveAsync(Level survivor, UnsureDeletions unsure)
+    {
+        try
+        {
+            await RemoveAsync(survivor).ConfigureAwait(false);
+        }
+        catch (ImageException exception) when (!File.Exists(PathOf(survivor.Path)))
+        {
+            unsure.Add(PathOf(survivor.Path), exception);
+        }
+    }
+
     /// <summary>Removes it, durably. Nothing happens when it is gone.</summary>
     public static async ValueTask RemoveAsync(Level survivor) => await Task.Run(() =>
     {

@@ -16,16 +16,18 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     private readonly ILogger _logger = host.Logger;
 
     /// <summary>Deletes what may be deleted; returns what is gone, now or before. The rest is told in the log.</summary>
+    /// <exception cref="ImageException">A deletion may not outlast a power failure; the journal must stay for another try.</exception>
     public async ValueTask<IReadOnlyList<string>> RemoveAsync(IReadOnlyList<string> siblingFolders, CancellationToken cancellationToken)
     {
         string[] folders = [.. ChainSiblings.FoldersOf(chain), .. siblingFolders.Select(HostPath.GetFull).Select(Path.TrimEndingDirectorySeparator)];
         List<string> gone = [];
+        UnsureDeletions unsure = new();
         string? children = await WhichChildrenAsync(folders, cancellationToken).ConfigureAwait(false);
         foreach (JournalFile file in journal.Files)
         {
             FilePeek peek = FilePeek.At(file.Path);
             string? why = peek.Error is { Kind: ImageErrorKind.NotFound } && !peek.IsLink ? ""
-                : children ?? await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file);
+                : children ?? await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file, unsure);
             if (why is { Length: > 0 })
             {
                 _logger.LogWarning("{Path}: left by an interrupted merge, and not deleted, because {Reason}; look at it, and delete it if you do not need it", DisplayText.Escape(file.Path), why);
@@ -36,6 +38,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
             }
         }
 
+        unsure.ThrowIfAny("tidying up", survivor.Path);
         return gone;
     }
 
@@ -106,7 +109,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
             : journal.Files.Any(other => other.Path == parent);
     }
 
-    private static string? TryDelete(JournalFile file)
+    private static string? TryDelete(JournalFile file, UnsureDeletions unsure)
     {
         try
         {
@@ -118,7 +121,15 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
             }
 
             File.Delete(file.Path);
-            storage.File.FlushFolder(Path.GetDirectoryName(file.Path)!);
+            try
+            {
+                storage.File.FlushFolder(Path.GetDirectoryName(file.Path)!);
+            }
+            catch (ImageException exception)
+            {
+                unsure.Add(file.Path, exception);
+            }
+
             return null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ImageException)

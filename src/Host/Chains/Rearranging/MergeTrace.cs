@@ -20,6 +20,9 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
     /// <summary>The files that were deleted.</summary>
     public List<string> Removed { get; } = [];
 
+    /// <summary>Those of which that may not last.</summary>
+    public UnsureDeletions Unsure { get; } = new();
+
     /// <summary>Whether a link has begun to change.</summary>
     public bool IsLinking { get; set; }
 
@@ -36,7 +39,10 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
         }
     }
 
-    /// <summary>All is done.</summary>
+    /// <summary>All is done, and stays so whether or not the journal comes back after a power failure.</summary>
+    public ValueTask EndAsync() => !HasRemains && (earlier is not null || _isWritten) ? MergeJournal.RemoveAsync(survivor, Unsure) : default;
+
+    /// <summary>There is nothing to finish any more.</summary>
     public ValueTask RemoveAsync() => !HasRemains && (earlier is not null || _isWritten) ? MergeJournal.RemoveAsync(survivor) : default;
 
     /// <summary>

@@ -58,7 +58,8 @@ public sealed partial class VirtualDisk
 
             // Also with the same levels: they are looked at anew, the target has another size and holds more.
             await work.PublishAsync([chain[0], .. chain[depth..]]).ConfigureAwait(false);
-            List<string> deleted = await LeaveSupersededAsync(chain[1..depth], earlier, options).ConfigureAwait(false);
+            UnsureDeletions unsure = new();
+            List<string> deleted = await LeaveSupersededAsync(chain[1..depth], earlier, unsure, options).ConfigureAwait(false);
             await work.FreezeAsync(target).ConfigureAwait(false);
             if (!options.KeepTop)
             {
@@ -72,9 +73,10 @@ public sealed partial class VirtualDisk
 
             if (journal is not null)
             {
-                await MergeJournal.RemoveAsync(target).ConfigureAwait(false);
+                await MergeJournal.RemoveAsync(target, unsure).ConfigureAwait(false);
             }
 
+            unsure.ThrowIfAny(CommitOperation, target.Path);
             return new CommitResult
             {
                 CopiedBytes = push.CopiedBytes,
@@ -162,7 +164,7 @@ public sealed partial class VirtualDisk
     }
 
     /// <summary>Closes the levels between, and deletes their files where that is asked for and nobody has made an overlay of one meanwhile; returns what was deleted.</summary>
-    private async ValueTask<List<string>> LeaveSupersededAsync(Level[] levels, MergeJournal? earlier, CommitOptions options)
+    private async ValueTask<List<string>> LeaveSupersededAsync(Level[] levels, MergeJournal? earlier, UnsureDeletions unsure, CommitOptions options)
     {
         List<string> deleted = [];
         bool deletes = options.DeleteSuperseded && levels.Length > 0 && !await HaveNewChildrenAsync(levels, earlier, options.SiblingFolders, CommitOperation).ConfigureAwait(false);
@@ -172,7 +174,7 @@ public sealed partial class VirtualDisk
             {
                 await CloseSupersededAsync([level]).ConfigureAwait(false);
             }
-            else if (await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false))
+            else if (await LevelRemoval.RemoveAsync(level, unsure, _logger).ConfigureAwait(false))
             {
                 deleted.Add(level.Path);
             }

@@ -15,7 +15,8 @@ public sealed partial class VirtualDisk
     /// <para>The survivor has the size of the highest of the levels afterwards. Downwards from the top, the disk goes on with the survivor as its top, and
     /// <see cref="Path"/> follows; guests wait for the moment of the change.</para>
     /// <para>Refused when other images are known that have one of the levels as their parent and would lose it, or read something else.</para>
-    /// <para>When it fails or is cancelled, the disk goes on as it was. A merge that was interrupted leaves a small journal beside the survivor; the next call
+    /// <para>When it fails or is cancelled, the disk goes on as it was, or the message says that the merge is complete: where the deletion of a file may not outlast
+    /// a power failure. A merge that was interrupted leaves a small journal beside the survivor; the next call
     /// finishes that one, whatever it asks for, and returns.</para>
     /// </remarks>
     /// <param name="options">Which levels and how; null: the top and its parent.</param>
@@ -252,7 +253,8 @@ public sealed partial class VirtualDisk
             removed.AddRange(await new MergeLeftovers(_host, earlier, trace.Survivor, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
         }
 
-        await trace.RemoveAsync().ConfigureAwait(false);
+        await trace.EndAsync().ConfigureAwait(false);
+        trace.Unsure.ThrowIfAny(MergeOperation, trace.Survivor.Path);
         return new MergeResult
         {
             Direction = direction,
@@ -282,7 +284,7 @@ public sealed partial class VirtualDisk
             {
                 await CloseSupersededAsync([level]).ConfigureAwait(false);
             }
-            else if (await LevelRemoval.RemoveAsync(level, _logger).ConfigureAwait(false))
+            else if (await LevelRemoval.RemoveAsync(level, trace.Unsure, _logger).ConfigureAwait(false))
             {
                 trace.Removed.Add(level.Path);
             }

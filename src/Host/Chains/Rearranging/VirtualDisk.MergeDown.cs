@@ -145,7 +145,7 @@ public sealed partial class VirtualDisk
             return;
         }
 
-        if (!await Task.Run(() => LevelRemoval.TryRemoveName(top, _logger)).ConfigureAwait(false))
+        if (!await Task.Run(() => LevelRemoval.TryRemoveName(top, trace.Unsure, _logger)).ConfigureAwait(false))
         {
             throw new ImageException(
                 ImageErrorKind.Io, $"{Shown}: cannot merge the top into '{DisplayText.Escape(_generation.Levels[^1].Path)}': its file could not be deleted, and would hide what is written from then on. The disk goes on with it.", Path, MergeOperation);
