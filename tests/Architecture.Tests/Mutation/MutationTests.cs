@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using QedVd.TestKit;
 
@@ -5,7 +6,7 @@ namespace QedVd.Architecture.Tests.Mutation;
 
 /// <summary>
 /// <c>./test --long mutation</c>: dotnet-stryker changes the engine and the chains in small ways, one at a time, and the unit tests ought to fail. One part
-/// of a folder after the other, until the time is over or all have been looked at; what survived is in artifacts/mutation/survivors.txt.
+/// of a folder after the other, until the time is over or all have been looked at; what survived is in artifacts/mutation/survivors-*.txt.
 /// </summary>
 [Trait("Long", "mutation")]
 public sealed class MutationTests
@@ -17,31 +18,36 @@ public sealed class MutationTests
     [Fact]
     public async Task Mutants_OfTheEngineAndTheChains_AreCountedPartByPart()
     {
-        // Otherwise a folder that was renamed would silently be left out.
-        Assert.All(MutationPart.Folders, folder => Assert.Contains(MutationPart.All, part => part.Files.Any(file => File.Exists(Checkout.PathOf(folder, Path.GetFileName(file))))));
-        Assert.All(MutationPart.All, part => Assert.True(File.Exists(Checkout.PathOf(part.TestProject, $"QedVd.{Path.GetFileName(part.TestProject)}.csproj")), part.TestProject));
+        // Otherwise a project that was renamed would silently be left out.
+        Assert.All(MutationPart.Folders.SelectMany(MutationPart.PartsOf), part => Assert.True(File.Exists(Checkout.PathOf(part.TestProject, $"QedVd.{Path.GetFileName(part.TestProject)}.csproj")), part.TestProject));
         if (!LongRun.IsAsked("mutation"))
         {
             return;
         }
 
         (await ToolRun.RunAsync("dotnet", ["tool", "restore"], Checkout.Root, s_limit)).ShouldExitWith(0);
-        using var search = new ProofSearch("mutation", [.. MutationPart.Folders, .. MutationPart.Instruments]);
-        while (search.GoesOn(done: 0, atLeast: 0))
+        var clock = Stopwatch.StartNew();
+        foreach (string folder in MutationPart.Folders)
         {
-            long number = search.Next();
-            if (number >= MutationPart.All.Count)
+            // A search of its own for each: the figures of one hold when the code or the tests of another change.
+            IReadOnlyList<MutationPart> parts = MutationPart.PartsOf(folder);
+            using var search = new ProofSearch($"mutation-{Path.GetFileName(folder).ToLowerInvariant()}", [folder, .. MutationPart.InstrumentsOf(folder)]);
+            while (clock.Elapsed < LongRun.Budget("mutation", TimeSpan.Zero) && search.GoesOn(done: 0, atLeast: 0))
             {
-                break;
-            }
+                long number = search.Next();
+                if (number >= parts.Count)
+                {
+                    break;
+                }
 
-            (int undetected, int all) = await RunAsync(MutationPart.All[(int)number]);
-            search.Count(Measure.Mutants, all, undetected);
-            search.Completed(number);
+                (int undetected, int all) = await RunAsync(parts[(int)number], $"{search.Name}-{number}");
+                search.Count(Measure.Mutants, all, undetected);
+                search.Completed(number);
+            }
         }
     }
 
-    private static async Task<(int Undetected, int All)> RunAsync(MutationPart part)
+    private static async Task<(int Undetected, int All)> RunAsync(MutationPart part, string name)
     {
         string folder = Checkout.PathOf("artifacts", "mutation");
         string output = Path.Combine(folder, "run");
@@ -50,11 +56,16 @@ public sealed class MutationTests
             Directory.Delete(output, recursive: true);
         }
 
-        // A build output of its own, and none of what ./test tells its own tests.
+        // One test that fails is enough. Beside the test program: the runner has no option for it.
+        string program = Path.Combine(folder, "bin", $"QedVd.{Path.GetFileName(part.TestProject)}", "release");
+        Directory.CreateDirectory(program);
+        await File.WriteAllTextAsync(Path.Combine(program, "xunit.runner.json"), """{ "stopOnFail": true }""");
+
+        // A build output of its own, and none of what ./test tells its own tests. With the runner for VSTest no change would reach the tests of xunit.v3.
         string[] environment = ["-u", "QEDVD_LONG", "-u", "QEDVD_LONG_MINUTES", "-u", "QEDVD_FIGURES", $"ArtifactsPath={folder}", "MSBUILDDISABLENODEREUSE=1", "UseSharedCompilation=false"];
         string[] options =
         [
-            "--skip-version-check", "--configuration", "Release", "--concurrency", "2", "--reporter", "Json", "--output", output,
+            "--skip-version-check", "--test-runner", "mtp", "--configuration", "Release", "--concurrency", "2", "--reporter", "Json", "--output", output,
             "--project", $"{part.Project}.csproj", "--test-case-filter", part.Filter,
         ];
         ToolRun run = await ToolRun.RunAsync(
@@ -82,7 +93,7 @@ public sealed class MutationTests
         }
 
         Assert.True(detected + undetected > 0, $"No mutant was tried in {string.Join(", ", part.Files)}.");
-        await File.AppendAllLinesAsync(Path.Combine(folder, "survivors.txt"), survivors);
+        await File.WriteAllLinesAsync(Path.Combine(folder, $"survivors-{name}.txt"), survivors);
         return (undetected, detected + undetected);
     }
 }
