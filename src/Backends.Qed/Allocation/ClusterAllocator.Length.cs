@@ -113,10 +113,9 @@ internal sealed partial class ClusterAllocator
     public ValueTask WaitForBackgroundAsync<TIo>()
         where TIo : struct, IIoMode => TIo.WaitAsync(Volatile.Read(ref _backgroundBarrier), CancellationToken.None);
 
+    // At least a cluster: none is larger than the largest step.
     private long StepFor(long length) =>
-        _geometry.RoundDown(Math.Min(MaxStepBytes, Math.Max(MinStepClusters * _geometry.ClusterBytes, length / 8))) is var step && step > 0
-            ? step
-            : _geometry.ClusterBytes;
+        _geometry.RoundDown(Math.Min(MaxStepBytes, Math.Max(MinStepClusters * _geometry.ClusterBytes, length / 8)));
 
     private async ValueTask SettleSlowAsync<TIo>(CancellationToken cancellationToken)
         where TIo : struct, IIoMode

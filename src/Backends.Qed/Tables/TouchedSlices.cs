@@ -25,7 +25,6 @@ internal sealed class TouchedSlices
     /// <summary>Notes that a slice is about to be changed, and which of its entries are damaged now. The caller holds a pin.</summary>
     public void Add(long key, TablePage page)
     {
-        int bit = Bit(key);
         UInt128[]? damaged = null;
         for (int i = 0; i < TablePage.EntryCount; i++)
         {
@@ -48,7 +47,7 @@ internal sealed class TouchedSlices
             }
         }
 
-        Interlocked.Or(ref _filter[bit >> 6], 1UL << (bit & 63));
+        Add(key);
     }
 
     /// <summary>Marks the entries of a slice, just loaded, that were damaged before this session changed it.</summary>
