@@ -29,8 +29,9 @@ public sealed class WantOfMemoryTests
                 made.Write(600 * Cluster, old);
             }
 
+            TablePool pool = new(1 << 20);
             var storage = new ForgetfulStorage(file.Open());
-            using (IDiskImage image = new QedBackend().Open(storage, new ImageOpenOptions { Time = new FakeTime() }))
+            using (IDiskImage image = new QedBackend().Open(storage, new ImageOpenOptions { Time = new FakeTime(), Tables = pool }))
             {
                 if (request == "flush")
                 {
@@ -51,6 +52,7 @@ public sealed class WantOfMemoryTests
                 image.Close();
             }
 
+            Assert.Equal((0, 0, 0), (pool.PagesInUse, pool.DirtyPages, file.OpenHandles));
             Assert.True(Images.Check(file).IsSound, $"{request} {nth}: {string.Join("; ", Images.Check(file).Findings)}");
         }
 
