@@ -34,7 +34,8 @@ public sealed class SharedBlocksTests
         ImageException? failure = await Record.ExceptionAsync(async () => await copier.RunAsync(TestContext.Current.CancellationToken)) as ImageException;
 
         Assert.Equal(expected, failure?.Kind);
-        Assert.True(way == "All" ? from.Calls > 1 : from.Calls == 1, $"{from.Calls} calls");
+        // Each worker may have asked before the first was refused.
+        Assert.True(way == "All" ? from.Calls > copier.Workers : from.Calls >= 1 && from.Calls <= copier.Workers, $"{from.Calls} calls");
         if (expected is null)
         {
             await target.FlushAsync(TestContext.Current.CancellationToken);

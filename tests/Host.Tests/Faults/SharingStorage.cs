@@ -5,6 +5,8 @@ namespace QedVd.Host.Tests.Faults;
 /// <summary>A storage that can share blocks, as files on xfs and btrfs do; all, some or none of what it is asked for, or with an error.</summary>
 internal sealed class SharingStorage(IImageStorage inner, SharingStorage.Way way) : ForwardingStorage(inner), IImageStorage
 {
+    private int _calls;
+
     internal enum Way
     {
         All,
@@ -15,13 +17,13 @@ internal sealed class SharingStorage(IImageStorage inner, SharingStorage.Way way
     }
 
     /// <summary>How often it was asked.</summary>
-    public int Calls { get; private set; }
+    public int Calls => Volatile.Read(ref _calls);
 
     public override StorageFacts Facts => base.Facts | StorageFacts.CanCopyRange | StorageFacts.CanShareBlocks;
 
     public long CopyRange(long sourceOffset, IImageStorage target, long targetOffset, long lengthBytes)
     {
-        Calls++;
+        Interlocked.Increment(ref _calls);
         long count = way switch
         {
             Way.All => lengthBytes,
