@@ -20,7 +20,7 @@ public sealed class ChainCrashTests : IDisposable
     private const int StatesOfLongRuns = 1500;
     private const int LeastStates = 2;
 
-    private static readonly string[] s_code = ["src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Proof/PlainReader", "tests/Proof/Crashes.Tests"];
+    private static readonly string[] s_code = ["src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Proof/PlainReader", "tests/Proof/Crashes.Tests/Chains"];
 
     private readonly ChainBench _bench = new(ChainBench.InMemory);
 

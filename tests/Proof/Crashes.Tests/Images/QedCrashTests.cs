@@ -17,7 +17,7 @@ public sealed class QedCrashTests(ITestOutputHelper output)
     [Trait("Long", "crash")]
     public void EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain()
     {
-        using var search = new ProofSearch("crash-images", "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Crashes.Tests");
+        using var search = new ProofSearch("crash-images", "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Crashes.Tests/Images");
         CrashExploration sum = new();
         HashSet<string> met = [];
         HashSet<long> sequences = [];
