@@ -50,12 +50,12 @@ public sealed record MutationPart(string Project, string TestProject, string Fil
         return [.. parts, Part()];
 
         MutationPart Part() => IsOfHost(folder)
-            ? new("QedVd.Host", "tests/Host.Tests", Filter(s_chainTests, s_slowChainTests), files)
-            : new("QedVd.Backends.Qed", "tests/Backends.Qed.Tests", Filter(s_engineTests, s_slowEngineTests), files);
+            ? new("QedVd.Host", "tests/Host.Tests", Asking(s_chainTests, s_slowChainTests), files)
+            : new("QedVd.Backends.Qed", "tests/Backends.Qed.Tests", Asking(s_engineTests, s_slowEngineTests), files);
     }
 
     private static bool IsOfHost(string folder) => folder.StartsWith("src/Host/", StringComparison.Ordinal);
 
-    private static string Filter(string[] some, string[] butNot) =>
+    private static string Asking(string[] some, string[] butNot) =>
         $"({string.Join('|', some.Select(name => $"FullyQualifiedName~{name}"))})&{string.Join('&', butNot.Select(name => $"FullyQualifiedName!~{name}"))}";
 }
