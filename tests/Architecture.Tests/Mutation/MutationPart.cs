@@ -18,7 +18,7 @@ public sealed record MutationPart(string Project, string TestProject, string Fil
     private static readonly string[] s_engineTests = ["Tests.Format", "Tests.Tables", "Tests.Allocation", "Tests.Opening", "Tests.Engine", "Tests.Resizing", "MappingTraps", "AllocationTraps"];
     private static readonly string[] s_slowEngineTests = ["Crash", "Qemu", "Stress", "RandomOp", "FaultLoop", "ResizeFault", "ResizeConcurrency", "MaintenanceHold", "AnyBytes"];
     private static readonly string[] s_chainTests = ["Tests.Chains", "Tests.Rearranging", "Tests.Maintenance"];
-    private static readonly string[] s_slowChainTests = ["LiveTests", "PushInterruption", "PushMerge", "RandomChain", "CostTests", "PullFault", "PullModel", "ChainModel", "PushCommit", "MergeUp", "QedMaintenance"];
+    private static readonly string[] s_slowChainTests = ["RequestGateTests", "LiveTests", "PushInterruption", "PushMerge", "RandomChain", "CostTests", "PullFault", "PullModel", "ChainModel", "PushCommit", "MergeUp", "QedMaintenance"];
 
     /// <summary>The folders, from the root of the repository.</summary>
     public static IReadOnlyList<string> Folders { get; } = ["src/Backends.Qed/Format", "src/Backends.Qed/Tables", "src/Backends.Qed/Allocation", "src/Host/Chains"];
