@@ -27,6 +27,51 @@ public sealed class QedCreatorTests
         Assert.InRange(file.Open().GetAllocatedBytes(), 262_144 + 4096, 327_680);
     }
 
+    [Fact]
+    public void Create_IntoWhatIsOpenForReading_IsRefused_BeforeAnythingIsWritten()
+    {
+        SimulatedFile file = new("target");
+        using SimulatedStorage storage = file.Open(readOnly: true);
+
+        ImageException refused = Assert.Throws<ImageException>(() => new QedBackend().Create(storage, new ImageCreateOptions { VirtualSizeBytes = 1 << 20 }));
+        Assert.Equal((ImageErrorKind.ReadOnly, 0L, 0), (refused.Kind, file.LengthBytes, file.CountOfChanges()));
+    }
+
+    [Fact]
+    public void Meter_CountsWhatTakesRoom_AndNothingElse()
+    {
+        ImageMeter meter = new QedBackend().CreateMeter(new ImageCreateOptions { VirtualSizeBytes = 1L << 30 });
+        long empty = meter.RequiredBytes;
+
+        meter.Add(0, 1 << 20, ExtentKind.Free);
+        meter.Add(5, 0);
+        Assert.Equal(empty, meter.RequiredBytes);
+        meter.Add(0, 65536, ExtentKind.Zero);
+        long table = meter.RequiredBytes;
+        meter.Add(65536, 1);
+        Assert.Equal((empty + 262_144, table + 65536), (table, meter.RequiredBytes));
+        Assert.Throws<ArgumentOutOfRangeException>(() => meter.Add(-1, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => meter.Add(0, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => meter.Add((1L << 30) - 1, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => meter.Add(long.MaxValue, long.MaxValue));
+        Assert.Equal(table + 65536, meter.RequiredBytes);
+    }
+
+    [Theory]
+    [InlineData("64K", 16)]
+    [InlineData("65536", 16)]
+    [InlineData("1M", 20)]
+    [InlineData("1m", 20)]
+    public void Create_TakesSizesWithSuffixes_LargeAndSmall(string size, int bits) =>
+        Assert.Equal(bits, HeaderOf(Create(1 << 20, ("cluster_size", size))).Geometry.ClusterBits);
+
+    [Theory]
+    [InlineData("1G")]
+    [InlineData("1T")]
+    [InlineData("1P")]
+    public void Create_OfClustersThatAreTooLarge_OrOfAnUnknownUnit_IsRefused(string size) =>
+        Assert.Contains("cluster_size", Refused(1 << 20, ("cluster_size", size)).Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 512)]

@@ -107,6 +107,28 @@ public sealed class DamageTests
         }
     }
 
+    /// <summary>Where something is wrong with the tables nobody knows what is free: nothing is moved, whoever asks.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Compaction_MovesNothing_AndNamesTheRepair(string name)
+    {
+        (Damage damage, QedImageBytes image) = Make(name, isFlagged: false);
+        if (damage.RefusesWriting)
+        {
+            return;
+        }
+
+        DiskView before = ViewOf(damage, image);
+        using (QedImage disk = Images.Open(image.File))
+        {
+            ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await disk.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken));
+            Assert.Equal(ImageErrorKind.Corrupt, refused.Kind);
+            Assert.True(damage.IsAmbiguous || refused.Message.Contains("qedvd check -r all", StringComparison.Ordinal), refused.Message);
+        }
+
+        Assert.True(before.Clusters.Zip(ViewOf(damage, image).Clusters).All(pair => pair.First is null == pair.Second is null && (pair.First is null || pair.First.AsSpan().SequenceEqual(pair.Second))));
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     [Trap("D33")]

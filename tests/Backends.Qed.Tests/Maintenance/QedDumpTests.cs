@@ -47,6 +47,18 @@ public sealed class QedDumpTests
     }
 
     [Fact]
+    public void Dump_OfAnL1ThatCannotBeRead_SaysSo_AndTellsTheRest()
+    {
+        QedImageBytes image = new QedImageBytes().AddUsualTable();
+        image.File.Fail(new QedVd.TestKit.StorageFault { Kind = QedVd.TestKit.StorageOperationKind.Read, IsSticky = true, Where = (offset, _) => offset is >= 4096 and < 3 * 4096 });
+
+        string text = Dump(image);
+
+        Assert.Contains("L1               could not be read in whole", text, StringComparison.Ordinal);
+        Assert.Contains("cluster", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Dump_OfManyTables_TellsSome_AndTheSumOfAll()
     {
         QedImageBytes image = new(new QedHeaderBytes { ImageSize = 1024UL * 1024 * 4096 });

@@ -88,6 +88,57 @@ public sealed class TraverseTests
     }
 
     [Fact]
+    public async Task Traverse_WhileATableBehindItIsDropped_GoesOnWithoutIt()
+    {
+        const long PerTable = 1024L * Cluster;
+        SimulatedFile file = Images.Create(4 * PerTable, Cluster, 2);
+        await using QedImage image = Images.Open(file);
+        for (int table = 0; table < 4; table++)
+        {
+            image.Write(table * PerTable, ConcurrencyTests.Pattern(Cluster, table + 1));
+        }
+
+        image.Flush();
+        List<long> tables = [];
+        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+        {
+            if (chunk.Kind == MetadataChunkKind.Table)
+            {
+                tables.Add(chunk.DiskOffset);
+                if (chunk.DiskOffset == 0)
+                {
+                    image.WriteZeroes(3 * PerTable, Cluster);
+                    await image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken);
+                }
+            }
+        }
+
+        Assert.Equal([0, PerTable, 2 * PerTable], tables.Where(offset => offset != 3 * PerTable));
+        Assert.Equal(ConcurrencyTests.Pattern(Cluster, 3), GuestDisk.Read(image, 2 * PerTable, Cluster));
+    }
+
+    [Fact]
+    public async Task Traverse_TellsOneRunOfDataThatIsInOnePiece_AndWhatLiesBehindTheDisksEndApart()
+    {
+        const int Clusters = 70_000;
+        const int OnDisk = Clusters - 5;
+        QedImageBytes bytes = new(new QedHeaderBytes { TableSize = 16, ClusterSize = 65536, L1Offset = 65536, ImageSize = OnDisk * 65536UL });
+        bytes.SetClusters(33 + Clusters).SetL1(0, bytes.At(17));
+        byte[] entries = new byte[Clusters * 8];
+        for (int i = 0; i < Clusters; i++)
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(entries.AsSpan(i * 8), bytes.At(33 + i));
+        }
+
+        bytes.File.Poke(17 * 65536, entries);
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+
+        List<MetadataChunk> data = [.. (await ListAsync(image)).Where(chunk => chunk.Kind == MetadataChunkKind.Data)];
+
+        Assert.Equal([(33L * 65536, OnDisk * 65536L, 0L), ((33L + OnDisk) * 65536, 5 * 65536L, -1L)], data.Select(chunk => (chunk.StorageOffset, chunk.LengthBytes, chunk.DiskOffset)));
+    }
+
+    [Fact]
     public async Task Traverse_OfAHugeImage_HoldsNoMemoryInProportion()
     {
         QedImageBytes bytes = new(new QedHeaderBytes { ClusterSize = 65536, TableSize = 16, L1Offset = 65536, ImageSize = 1UL << 45 });
