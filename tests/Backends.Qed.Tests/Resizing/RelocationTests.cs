@@ -33,6 +33,37 @@ public sealed class RelocationTests
         Assert.Equal(expected, ResizeRules.GeometryFor(header, size, mayShrink: false, "test").TableClusters);
     }
 
+    [Fact]
+    public async Task TablesThatGuestsChangeWhileTheyAreCopied_AreCopiedAgain()
+    {
+        const int Tables = 60;
+        SimulatedFile file = Images.Create(Tables * TableSpan, Cluster, 1);
+        await using (QedImage image = Images.Open(file))
+        {
+            long[] first = [.. Enumerable.Range(0, Tables).Select(table => table * TableSpan)];
+            Write(image, first);
+            image.Flush();
+            using StorageGate copying = file.Hold(StorageOperationKind.Read, where: (offset, _) => offset == 2 * Cluster);
+            Task resize = image.ResizeAsync(ReachOfOne + 512, mayShrink: false, cancellationToken: TestContext.Current.CancellationToken).AsTask();
+            await copying.Reached;
+            long[] later = [.. first.Where((_, table) => table % 3 != 0).Select(offset => offset + (7 * Cluster))];
+            Write(image, later);
+            image.WriteZeroes(first[1], Cluster);
+            copying.Release();
+            await resize;
+
+            long[] expected = [.. first.Where((_, table) => table != 1), .. later];
+            AssertHas(image, expected);
+            image.Close();
+            using QedImage again = Images.Open(file, readOnly: true);
+            Assert.Equal(2, again.Header.Geometry.TableClusters);
+            AssertHas(again, expected);
+            Assert.Equal(new byte[Cluster], GuestDisk.Read(again, first[1], Cluster));
+        }
+
+        Images.AssertClean(file);
+    }
+
     [Theory]
     [InlineData(SimulatedFile.GoodFacts)]
     [InlineData(StorageFacts.CanSetLength)]
