@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using QedVd.TestKit;
 
 namespace QedVd.Host.Tests.Storage;
 
 /// <summary>QEMU's locks, held against QEMU's own tools and by them against us, and inside this process.</summary>
-public sealed class LockTests : IDisposable
+public sealed partial class LockTests : IDisposable
 {
     private const string InUse = "Failed to get";
 
@@ -92,6 +95,26 @@ public sealed class LockTests : IDisposable
         FileStorage.Open(path, new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.Info }).Dispose();
         ShouldBeInUse(path, new FileStorageOptions(), "another process", "write");
         Assert.Equal(ImageErrorKind.InUse, Assert.Throws<ImageException>(() => PendingFile.Create(path, new PendingFileOptions { Overwrite = true })).Kind);
+    }
+
+    [Fact]
+    public void ClosedFile_WhoseHandleIsInAProcessThatIsBeingStarted_IsNotInUse()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "QEMU's locks are Linux's.");
+        string path = _folder["image"];
+        File.WriteAllBytes(path, new byte[4096]);
+        int copy;
+        using (FileStorage.Open(path))
+        {
+            // What fork does with every handle.
+            string handle = Directory.GetFiles("/proc/self/fd").Single(handle => File.ResolveLinkTarget(handle, returnFinalTarget: false)?.FullName == path);
+            copy = Dup(int.Parse(Path.GetFileName(handle), CultureInfo.InvariantCulture));
+            Assert.True(copy >= 0);
+        }
+
+        using var stillOpen = new SafeFileHandle(copy, ownsHandle: true);
+        using var again = FileStorage.Open(path);
+        Assert.False(again.IsReadOnly);
     }
 
     [Fact]
@@ -312,4 +335,7 @@ public sealed class LockTests : IDisposable
         await ShouldWork("qemu-img", "create", "-f", "qed", _folder["image.qed"], "4M");
         return _folder["image.qed"];
     }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Dup(int handle);
 }

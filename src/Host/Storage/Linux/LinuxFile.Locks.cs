@@ -118,6 +118,13 @@ internal sealed unsafe partial class LinuxFile
         }
     }
 
+    // Closing gives back only what no copy of the handle holds, and a process that is being started has one until it has become that program.
+    private void ReleaseAll()
+    {
+        FileLock request = new() { Type = F_UNLCK };
+        _ = Ask(_handle, F_OFD_SETLK, ref request);
+    }
+
     /// <summary>The first byte of another holder that is in the way.</summary>
     private LockConflict? Test(SafeFileHandle file, LockRights rights)
     {

@@ -354,6 +354,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
             _volume.Mount?.Exit();
+            ReleaseAll();
             _handle.Dispose();
         }
     }
