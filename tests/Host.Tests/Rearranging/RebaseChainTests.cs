@@ -201,6 +201,33 @@ public sealed class RebaseChainTests : IDisposable
     }
 
     [Fact]
+    public async Task ALevelOfTheDisk_AsAnotherFormat_IsAnotherParent_AndTheDiskReadsTheSame()
+    {
+        using var test = new Operations.TestHost();
+        string basePath = test.Qed("base.qed", 64 * 4096);
+        using (VirtualDisk disk = test.Host.OpenDisk(basePath))
+        {
+            disk.Write(8 * 4096, [1, 2, 3]);
+            disk.Close();
+        }
+
+        test.Qed("mid.qed", 64 * 4096, "base.qed");
+        using (VirtualDisk disk = test.Host.OpenDisk(test.Qed("top.qed", 64 * 4096, "mid.qed"), new DiskOpenOptions { AllowedParentFormats = ["qed", "raw"] }))
+        {
+            byte[] before = TestDisks.ReadAll(disk);
+            await disk.RebaseAsync(basePath, new RebaseOptions { ParentFormat = "raw" }, cancellationToken: TestContext.Current.CancellationToken);
+
+            Assert.Equal([(test["top.qed"], "qed"), (basePath, "raw")], disk.Levels.Select(level => (level.Path, level.FormatId)));
+            Assert.Equal(before, TestDisks.ReadAll(disk));
+            disk.Close();
+        }
+
+        using VirtualDisk again = test.Host.OpenDisk(test["top.qed"], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal("raw", again.Levels[1].FormatId);
+        Assert.Equal([1, 2, 3], TestDisks.ReadAll(again)[(8 * 4096)..((8 * 4096) + 3)]);
+    }
+
+    [Fact]
     public async Task ReadOnlyDisk_AndFormatWithoutParents_AreRefused()
     {
         Chain("base", "middle", "top");
