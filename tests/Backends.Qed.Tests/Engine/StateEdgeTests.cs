@@ -97,4 +97,70 @@ public sealed class StateEdgeTests
         Assert.Equal(ImageErrorKind.Io, failed.Kind);
         Assert.Contains("the file is truncated", failed.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Zeros_WhereAnotherRequestIsMakingTheTable_WaitForIt_AndNeedNoneOfTheirOwn()
+    {
+        SimulatedFile file = Images.Create(Size, Cluster, 1, withParent: true);
+        await using QedImage image = Images.Open(file);
+        image.SetBeneath(Beneath.Unknown);
+        using StorageGate table = file.Hold(StorageOperationKind.Allocate);
+        Task<WriteResult> first = image.WriteZeroesAsync(0, 4 * Cluster, cancellationToken: Stop).AsTask();
+        await table.Reached;
+        Task<WriteResult> second = image.WriteZeroesAsync(Cluster, 2 * Cluster, cancellationToken: Stop).AsTask();
+        Assert.False(second.IsCompleted);
+        table.Release();
+
+        Assert.Equal(4 * Cluster, (await first).LengthBytes);
+        Assert.False((await second).IsFree);
+        Assert.Equal((ExtentKind.Zero, 4 * Cluster), (image.Map(0, 8 * Cluster).Kind, image.Map(0, 8 * Cluster).LengthBytes));
+        image.Flush();
+        Assert.Equal(1, file.CountOf(StorageOperationKind.Allocate));
+        image.Close();
+        Images.AssertClean(file);
+    }
+
+    [Fact]
+    public void FileThatIsCutUnderAnOpenImage_FailsTheRead_AndNothingIsWrittenAnyMore()
+    {
+        SimulatedFile file = Images.Create(Size, Cluster, 1);
+        QedImage image = Images.Open(file);
+        GuestDisk.Write(image, 0, ConcurrencyTests.Pattern(8 * Cluster, 1));
+        image.Flush();
+        long kept = image.Map(4 * Cluster, 1).StorageOffset;
+        Cut(file, kept);
+
+        Assert.Equal(ConcurrencyTests.Pattern(8 * Cluster, 1)[..Cluster], GuestDisk.Read(image, 0, Cluster));
+        ImageException failed = Assert.Throws<ImageException>(() => image.Read(5 * Cluster, new byte[Cluster]));
+        Assert.Equal(ImageErrorKind.Io, failed.Kind);
+        Assert.Contains("the file is truncated", failed.Message, StringComparison.Ordinal);
+        int changes = file.CountOfChanges();
+        Assert.Equal(ImageErrorKind.Fenced, Assert.Throws<ImageException>(() => image.Write(0, new byte[Cluster])).Kind);
+        Assert.Equal(ImageErrorKind.Fenced, Assert.Throws<ImageException>(image.Flush).Kind);
+        Assert.Throws<ImageException>(image.Close);
+        Assert.Equal((changes, kept), (file.CountOfChanges(), file.LengthBytes));
+    }
+
+    /// <summary>A sector that goes back keeps the damaged entries that it has in the file; where it is gone there is nothing to keep them from.</summary>
+    [Fact]
+    public void TableThatIsCutOffUnderAnOpenImage_IsNotWrittenWithoutItsDamagedEntries()
+    {
+        QedImageBytes bytes = new QedImageBytes().AddUsualTable().SetL2(3, 9, 77);
+        QedImage image = Images.Open(bytes.File);
+        GuestDisk.Write(image, 20 * Cluster, ConcurrencyTests.Pattern(Cluster, 1));
+        Cut(bytes.File, 3 * Cluster);
+
+        ImageException failed = Assert.Throws<ImageException>(image.Flush);
+
+        Assert.Equal(ImageErrorKind.Io, failed.Kind);
+        Assert.Contains("the file is truncated", failed.Message, StringComparison.Ordinal);
+        Assert.Throws<ImageException>(image.Close);
+        Assert.Equal(3 * Cluster, bytes.File.LengthBytes);
+    }
+
+    private static void Cut(SimulatedFile file, long lengthBytes)
+    {
+        using SimulatedStorage storage = file.Open();
+        storage.SetLength(lengthBytes);
+    }
 }
