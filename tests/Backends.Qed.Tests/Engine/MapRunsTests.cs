@@ -196,6 +196,53 @@ public sealed class MapRunsTests
         return bytes.File;
     }
 
+    [Fact]
+    public async Task MapRuns_CancelledBeforeTheNextTable_GoOnWhereTheyWere_AsIfNothingHadBeen()
+    {
+        const long PerTable = 1024L * Cluster;
+        QedImageBytes bytes = new QedImageBytes(new QedHeaderBytes { ImageSize = (ulong)(3 * PerTable) }).AddUsualTable().SetClusters(16);
+        bytes.SetL1(1, bytes.At(9)).SetL2(9, 5, bytes.At(13)).SetL1(2, bytes.At(11)).SetL2(11, 0, bytes.At(14));
+        await using QedImage image = Images.Open(bytes.File, readOnly: true);
+        List<Extent> expected = OneByOne(image, 0, 3 * PerTable);
+        using QedImage fresh = Images.Open(bytes.File, readOnly: true);
+        var cancelled = new CancellationToken(canceled: true);
+        List<Extent> all = [];
+        Extent[] runs = new Extent[1];
+        int cancellations = 0;
+        for (long offset = 0; offset < 3 * PerTable; offset += runs[0].LengthBytes)
+        {
+            try
+            {
+                // Where everything is in memory there is nothing to be cancelled.
+                Assert.Equal(1, await fresh.MapRunsAsync(offset, (3 * PerTable) - offset, runs, cancelled));
+            }
+            catch (OperationCanceledException)
+            {
+                cancellations++;
+                Assert.Equal(1, await fresh.MapRunsAsync(offset, (3 * PerTable) - offset, runs, TestContext.Current.CancellationToken));
+            }
+
+            Add(all, runs[0]);
+        }
+
+        Assert.True(cancellations > 1, $"{cancellations} cancellations");
+        Assert.Equal(expected, all);
+    }
+
+    [Fact]
+    public async Task MapRuns_OverATableThatIsMostlyAHole_AreWhatMapSays()
+    {
+        const int Large = 65536;
+        QedImageBytes bytes = new(new QedHeaderBytes { ClusterSize = Large, TableSize = 16, L1Offset = Large, ImageSize = 131_072UL * Large });
+        bytes.SetClusters(36).SetL1(0, bytes.At(17)).SetL2(17, 60_000, bytes.At(34)).SetL2(17, 130_000, bytes.At(33)).SetL2(17, 130_001, bytes.At(35));
+        foreach (long start in (long[])[0, 5L * Large, 60_000L * Large, (60_001L * Large) + 512, 130_000L * Large])
+        {
+            // Each time a walk that has seen nothing yet.
+            await using QedImage image = Images.Open(bytes.File, readOnly: true);
+            Assert.Equal(OneByOne(image, start, (131_072L * Large) - start), await InRunsAsync(image, start, (131_072L * Large) - start, 3));
+        }
+    }
+
     private static List<Extent> OneByOne(QedImage image, long offset, long length)
     {
         List<Extent> all = [];
