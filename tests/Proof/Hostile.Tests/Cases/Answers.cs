@@ -103,12 +103,6 @@ internal sealed class Answers
         _ => Sound(line),
     });
 
-    /// <summary>An entry names another table: who writes knows all tables, who reads those that it has met, and who looks at all of them names it.</summary>
-    public static Answers LostOnceKnown(params string[] words) => new(line => line.Name is "convert" or "convert qed" or "copy" or "compare" or "compare with"
-        ? NotRead(line, words[^1])
-        : line.Name is "flatten" or "rebase" ? Fail(words[^1])
-        : Shared(words).To(line));
-
     /// <summary>Tables overlap, so that what is written to one damages another: not opened for writing before it is repaired. It can be read.</summary>
     public static Answers SharedTable(params string[] words) => Shared(words).ForReadingOnly;
 

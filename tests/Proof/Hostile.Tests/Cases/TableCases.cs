@@ -34,8 +34,8 @@ internal static class TableCases
         L1("L1 entry 2^63", 1UL << 63, Lost("L1", "9223372036854775808")),
         L1("M44 L1 entry 2^64-4096", ulong.MaxValue - 4095, Lost("L1", "18446744073709547520")),
         L1("M45 two L1 entries share a table", 3 * Cluster, SharedTable("entry 1 is 12288")),
-        L1("two tables overlap", 4 * Cluster, LostTable("L2")),
-        L1("L1 entry names data", 5 * Cluster, Lost("L2").Failing("write", "inside an L2 table")),
+        L1("two tables overlap", 4 * Cluster, LostTable("L2").Failing("bench", "inside an L2 table")),
+        L1("L1 entry names data", 5 * Cluster, Lost("L2").Failing("bench", "inside an L2 table").Failing("write", "inside an L2 table")),
         Of("L1 entry behind the disk's end not aligned", () => Usual().SetL1(1000, 5), LostBehindEnd("entry 1000 is 5")),
         Of("L1 entry behind the disk's end shares a table", () => Usual().SetL1(1000, 3 * Cluster), SharedTable("entry 1000 is 12288")),
     ];
@@ -56,7 +56,7 @@ internal static class TableCases
         L2("M47 two L2 entries share a cluster", 5 * Cluster, Shared("entry 1 is 20480")),
         Of("M55 L2 entry names the partial tail", () => Usual().SetL2(3, 1, 8 * Cluster).SetLength((8 * 4096) + 3000), Lost("32768")),
         Of("M48 entries of two tables share a cluster", () => TwoTables().SetL2(8, 5, 5 * Cluster), Shared("entry 5 is 20480")),
-        Of("L2 entry names another table", () => TwoTables().SetL2(3, 1, 9 * Cluster), LostOnceKnown("entry 1 is 36864", "36864")),
+        Of("L2 entry names another table", () => TwoTables().SetL2(3, 1, 9 * Cluster), Lost("36864")),
         Of("L2 entry behind the disk's end far beyond the file's", () => Usual().SetL2(3, 1000, 1UL << 40), LostBehindEnd("entry 1000 is 1099511627776")),
     ];
 
