@@ -93,6 +93,21 @@ public sealed class TestChain(ChainBench bench, IEnumerable<ChainLevel> levels)
         }
     }
 
+    /// <summary>Gives back what nothing refers to, as an operation leaves it that was killed or cancelled; fails where more than that is wrong.</summary>
+    public async Task GiveBackLeaksAsync(string what)
+    {
+        foreach (ChainLevel level in Levels.Where(level => level.Format != "raw"))
+        {
+            var request = new ImageOpenRequest { Format = level.Format };
+            CheckReport report = await bench.Host.CheckAsync(level.Path, request: request).ConfigureAwait(false);
+            Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors");
+            if (!report.IsClean)
+            {
+                await bench.Host.CheckAsync(level.Path, new CheckOptions { Repair = RepairMode.Leaks }, request).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Whether the open disk reads as it must.</summary>
     public Task ShouldBeReadFromAsync(VirtualDisk disk, string what) => View.ShouldBeReadFromAsync(disk, what);
 
