@@ -110,7 +110,7 @@ public sealed class MishapTests : IDisposable
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(6)]
-    public async Task Commit_WhoseTargetFailsInTheMiddle_StopsBothWorkers_AndIsDoneTheNextTime(int nth)
+    public async Task Commit_WhoseTargetFailsInTheMiddle_EndsBothWorkers_AndIsDoneTheNextTime(int nth)
     {
         // Several pieces, so that two workers are at it.
         await MakeChainAsync(8 << 20);
@@ -130,9 +130,12 @@ public sealed class MishapTests : IDisposable
 
         ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.CommitAsync(cancellationToken: Stop));
 
+        int writes = Volatile.Read(ref count);
+
+        // The other worker has ended too: nobody writes to the target any more.
         Assert.Equal(ImageErrorKind.Io, failed.Kind);
-        Assert.True(count < 16, $"{count} writes after the one that failed");
         Assert.Equal(expected, PushChain.ReadAll(disk));
+        Assert.Equal(writes, Volatile.Read(ref count));
         Assert.Equal(expected.Length, (await disk.CommitAsync(cancellationToken: Stop)).CopiedBytes);
         Assert.Equal(expected, PushChain.ReadAll(disk));
     }
@@ -203,19 +206,18 @@ public sealed class MishapTests : IDisposable
         {
             disk.Write(Cluster, [9]);
             expected = PushChain.ReadAll(disk);
-            int barriers = 0;
             _backend.Hook = (kind, _) =>
             {
                 if (kind == "barrier")
                 {
-                    throw new ImageException(ImageErrorKind.Io, $"barrier {++barriers}: injected");
+                    throw new ImageException(ImageErrorKind.Io, "barrier: injected");
                 }
             };
 
             ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.SetParentNameAsync(_folder["base"], new SetParentOptions { Format = "qed" }, Stop));
             _backend.Hook = null;
 
-            Assert.Contains("barrier 1: injected", failed.Message, StringComparison.Ordinal);
+            Assert.Contains("barrier: injected", failed.Message, StringComparison.Ordinal);
             Assert.Equal("mid", disk.Levels[0].ParentName);
             Assert.Equal(expected, PushChain.ReadAll(disk));
             disk.Write(0, [42]);
