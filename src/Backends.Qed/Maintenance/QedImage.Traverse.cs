@@ -27,8 +27,7 @@ internal sealed partial class QedImage
         DataRuns runs = new(geometry, sizeBytes);
         while (await NextTableAsync(walk, header, cancellationToken).ConfigureAwait(false))
         {
-            QedReferenceRules rules = new(header, _storage.GetLength());
-            if (rules.CheckTable(walk.L1Value) != QedReferenceProblem.None)
+            if (!await LocateTableAsync(walk, header, cancellationToken).ConfigureAwait(false))
             {
                 continue;
             }
@@ -64,6 +63,30 @@ internal sealed partial class QedImage
         {
             ThrowIfReplaced(header);
             return await walk.NextTableAsync<AsyncIo>(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _epochs.Exit(slot);
+        }
+    }
+
+    /// <summary>Where the table lies now: it may have moved, or gone, since its L1 entry was read. False where there is none, or in no possible place.</summary>
+    private async ValueTask<bool> LocateTableAsync(MetadataWalk walk, QedHeader header, CancellationToken cancellationToken)
+    {
+        int slot = _epochs.Enter();
+        try
+        {
+            ThrowIfReplaced(header);
+            if (!HasSettledTables && walk.L1Index < header.Geometry.L1EntriesFor(header.VirtualSizeBytes))
+            {
+                walk.MoveTable(await _map.LookupTableAsync<AsyncIo>(walk.L1Index, cancellationToken).ConfigureAwait(false));
+            }
+
+            return walk.TableOffset != 0 && new QedReferenceRules(header, _storage.GetLength()).CheckTable((ulong)walk.TableOffset) == QedReferenceProblem.None;
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.Corrupt)
+        {
+            return false;
         }
         finally
         {

@@ -118,6 +118,36 @@ public sealed class TraverseTests
     }
 
     [Fact]
+    public async Task Traverse_WhileACompactionDropsATable_AndMovesTheNext_FindsTheNextWhereItIs()
+    {
+        const long PerTable = 1024L * Cluster;
+        SimulatedFile file = Images.Create(4 * PerTable, Cluster, 2);
+        await using QedImage image = Images.Open(file);
+        for (int table = 0; table < 4; table++)
+        {
+            image.Write(table * PerTable, ConcurrencyTests.Pattern(Cluster, table + 1));
+        }
+
+        image.Flush();
+        List<long> tables = [];
+        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+        {
+            if (chunk.Kind == MetadataChunkKind.Table)
+            {
+                tables.Add(chunk.DiskOffset);
+                if (chunk.DiskOffset == 0)
+                {
+                    image.WriteZeroes(2 * PerTable, Cluster);
+                    await image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken);
+                }
+            }
+        }
+
+        Assert.Equal([0, PerTable, 3 * PerTable], tables);
+        Assert.Equal(ConcurrencyTests.Pattern(Cluster, 4), GuestDisk.Read(image, 3 * PerTable, Cluster));
+    }
+
+    [Fact]
     public async Task Traverse_TellsOneRunOfDataThatIsInOnePiece_AndWhatLiesBehindTheDisksEndApart()
     {
         const int Clusters = 70_000;
