@@ -106,15 +106,6 @@ internal sealed class DirtyTables(TablePool pool, TouchedSlices touched)
         }
     }
 
-    /// <summary>Whether a slice has entries that are not in the storage.</summary>
-    public bool IsDirty(long key)
-    {
-        lock (_lock)
-        {
-            return _slices.ContainsKey(key);
-        }
-    }
-
     /// <summary>The dirty slices in the order of the storage.</summary>
     public DirtySlice[] List()
     {
