@@ -41,9 +41,6 @@ internal sealed class Allocators
 
     public void WaitForBackground() => SyncIo.Complete(Allocator.WaitForBackgroundAsync<SyncIo>());
 
-    /// <summary>A barrier as a flush makes it.</summary>
-    public void NoteDurable() => Allocator.NoteDurable(Allocator.MarkLength());
-
     public QedImageStart StartOf(IImageStorage storage, long fileBytes, bool isReadOnly = false, long limitBytes = long.MaxValue) => new()
     {
         Backend = new QedBackend().Info,

@@ -80,7 +80,11 @@ public sealed class ClusterAllocatorTests
 
         allocator.ForgetRecycled();
 
-        Assert.Equal(new Reservation(13 * Cluster, 1, IsFresh: true), allocator.Reserve(1));
+        Reservation next = allocator.Reserve(1);
+        Assert.Equal(new Reservation(13 * Cluster, 1, IsFresh: true), next);
+        allocator.GiveBack(next);
+        Assert.Equal(next with { IsFresh = false }, allocator.Reserve(1));
+        Assert.Equal(new Reservation(14 * Cluster, 1, IsFresh: true), allocator.Reserve(1));
     }
 
     [Fact]

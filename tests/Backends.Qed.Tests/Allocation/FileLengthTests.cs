@@ -344,6 +344,18 @@ public sealed class FileLengthTests
     }
 
     [Fact]
+    public void LoweredEnd_IsSettledAnew_BeforeTheNextAllocation()
+    {
+        Allocators holder = new(20 * Cluster);
+        holder.Settle();
+        Assert.True(holder.Allocator.TryLowerEnd(20 * Cluster, 15 * Cluster));
+
+        holder.Settle();
+
+        Assert.Equal((15, 2), (holder.FileClusters, holder.Barriers));
+    }
+
+    [Fact]
     public void End_IsNotLowered_WhenMoreWasHandedOutSince_OrItCannotBeCut()
     {
         Allocators holder = new(20 * Cluster);
@@ -383,8 +395,6 @@ public sealed class FileLengthTests
 
         holder.Allocator.NoteDurable(mark);
 
-        Assert.Equal(25 * Cluster, holder.Allocator.DurableLengthBytes);
-        holder.NoteDurable();
         Assert.Equal(25 * Cluster, holder.Allocator.DurableLengthBytes);
     }
 }

@@ -52,6 +52,33 @@ public sealed class KnownTablesTests
         AssertKnown(tables, geometry, [7, 90]);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(6)]
+    public void TablesThatLieOneBehindTheOther_AreAllKnown(int clusters)
+    {
+        QedGeometry geometry = Geometry(2);
+        KnownTables tables = new(geometry);
+
+        tables.AddRun(50 * geometry.ClusterBytes, clusters);
+
+        AssertKnown(tables, geometry, [.. Enumerable.Range(0, clusters / 2).Select(i => 50L + (2 * i))]);
+    }
+
+    [Fact]
+    public void NoMoreTablesAreKnown_ThanAreAllowed()
+    {
+        QedGeometry geometry = Geometry(2);
+        KnownTables tables = new(geometry, limit: 2);
+        foreach (long cluster in new[] { 10, 20, 30 })
+        {
+            tables.Add(cluster * geometry.ClusterBytes);
+        }
+
+        AssertKnown(tables, geometry, [10, 20]);
+    }
+
     [Fact]
     public void MakingOne_CanBeCancelled()
     {

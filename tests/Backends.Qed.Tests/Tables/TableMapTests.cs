@@ -109,7 +109,7 @@ public sealed class TableMapTests
     public void InvalidEntries_AreNamedWithTheirPlace_TheirValue_AndTheReason(int poolPages)
     {
         // Tables at the clusters 3 and 5 (L1 entries 0 and 600), the file ends at 7.
-        _bytes.SetClusters(7).SetL1(0, _bytes.At(3)).SetL1(600, _bytes.At(5)).SetL1(601, 4097).SetL1(602, _bytes.At(1));
+        _bytes.SetClusters(7).SetL1(0, _bytes.At(3)).SetL1(600, _bytes.At(5)).SetL1(601, 4097).SetL1(602, _bytes.At(1)).SetL1(603, _bytes.At(6));
         _bytes.SetL2(3, 5, 2).SetL2(3, 700, _bytes.At(6)).SetL2(5, 0, _bytes.At(7)).SetL2(5, 1, _bytes.At(2));
         using var map = new MapOverBytes(_bytes, poolPages);
         map.Lookup(0, 1);
@@ -120,6 +120,9 @@ public sealed class TableMapTests
         AssertInvalid(map, 600 * PerTable, "L2 entry of disk cluster 614400", 5 * Cluster, 7 * Cluster, "not inside the file, whose last whole cluster ends at 28672");
         AssertInvalid(map, (600 * PerTable) + Cluster, "L2 entry of disk cluster 614401", (5 * Cluster) + 8, 2 * Cluster, "inside the L1 table at 4096 to 12288");
         AssertInvalid(map, 601 * PerTable, "L1 entry 601", Cluster + (601 * 8), 4097, "no multiple of the cluster size 4096");
+
+        // A cluster of data might lie there, a table has two.
+        AssertInvalid(map, 603 * PerTable, "L1 entry 603", Cluster + (603 * 8), 6 * Cluster, "not inside the file, whose last whole cluster ends at 28672");
         AssertInvalid(map, 602 * PerTable, "L1 entry 602", Cluster + (602 * 8), Cluster, "inside the L1 table at 4096 to 12288");
     }
 
