@@ -82,7 +82,7 @@ internal sealed partial class QedImage
                 walk.MoveTable(await _map.LookupTableAsync<AsyncIo>(walk.L1Index, cancellationToken).ConfigureAwait(false));
             }
 
-            return walk.TableOffset != 0 && new QedReferenceRules(header, _storage.GetLength()).CheckTable((ulong)walk.TableOffset) == QedReferenceProblem.None;
+            return walk.TableOffset != 0 && new QedReferenceRules(header, _storage.GetLength()).CheckTable(unchecked((ulong)walk.TableOffset)) == QedReferenceProblem.None;
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.Corrupt)
         {
