@@ -6,6 +6,7 @@ namespace QedVd.Backends.Qed.Tests.Maintenance;
 public sealed class TraverseTests
 {
     private const int Cluster = 4096;
+    private const long PerTable = 1024L * Cluster;
 
     [Fact]
     public async Task Traverse_TellsHeaderL1Tables_ThenTheirData_InOnePieceWhereItIsOne()
@@ -90,28 +91,9 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_WhileATableBehindItIsDropped_GoesOnWithoutIt()
     {
-        const long PerTable = 1024L * Cluster;
-        SimulatedFile file = Images.Create(4 * PerTable, Cluster, 2);
-        await using QedImage image = Images.Open(file);
-        for (int table = 0; table < 4; table++)
-        {
-            image.Write(table * PerTable, ConcurrencyTests.Pattern(Cluster, table + 1));
-        }
+        await using QedImage image = WithFourTables();
 
-        image.Flush();
-        List<long> tables = [];
-        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
-        {
-            if (chunk.Kind == MetadataChunkKind.Table)
-            {
-                tables.Add(chunk.DiskOffset);
-                if (chunk.DiskOffset == 0)
-                {
-                    image.WriteZeroes(3 * PerTable, Cluster);
-                    await image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken);
-                }
-            }
-        }
+        List<long> tables = await TablesMetWhileOneIsDroppedAsync(image, 3);
 
         Assert.Equal([0, PerTable, 2 * PerTable], tables.Where(offset => offset != 3 * PerTable));
         Assert.Equal(ConcurrencyTests.Pattern(Cluster, 3), GuestDisk.Read(image, 2 * PerTable, Cluster));
@@ -120,28 +102,9 @@ public sealed class TraverseTests
     [Fact]
     public async Task Traverse_WhileACompactionDropsATable_AndMovesTheNext_FindsTheNextWhereItIs()
     {
-        const long PerTable = 1024L * Cluster;
-        SimulatedFile file = Images.Create(4 * PerTable, Cluster, 2);
-        await using QedImage image = Images.Open(file);
-        for (int table = 0; table < 4; table++)
-        {
-            image.Write(table * PerTable, ConcurrencyTests.Pattern(Cluster, table + 1));
-        }
+        await using QedImage image = WithFourTables();
 
-        image.Flush();
-        List<long> tables = [];
-        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
-        {
-            if (chunk.Kind == MetadataChunkKind.Table)
-            {
-                tables.Add(chunk.DiskOffset);
-                if (chunk.DiskOffset == 0)
-                {
-                    image.WriteZeroes(2 * PerTable, Cluster);
-                    await image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken);
-                }
-            }
-        }
+        List<long> tables = await TablesMetWhileOneIsDroppedAsync(image, 2);
 
         Assert.Equal([0, PerTable, 3 * PerTable], tables);
         Assert.Equal(ConcurrencyTests.Pattern(Cluster, 4), GuestDisk.Read(image, 3 * PerTable, Cluster));
@@ -200,5 +163,37 @@ public sealed class TraverseTests
         }
 
         return all;
+    }
+
+    private static QedImage WithFourTables()
+    {
+        QedImage image = Images.Open(Images.Create(4 * PerTable, Cluster, 2));
+        for (int table = 0; table < 4; table++)
+        {
+            image.Write(table * PerTable, ConcurrencyTests.Pattern(Cluster, table + 1));
+        }
+
+        image.Flush();
+        return image;
+    }
+
+    /// <summary>Where on the disk the tables begin that are met, when after the first of them another is emptied and the image compacted.</summary>
+    private static async Task<List<long>> TablesMetWhileOneIsDroppedAsync(QedImage image, int dropped)
+    {
+        List<long> tables = [];
+        await foreach (MetadataChunk chunk in image.TraverseAsync(TestContext.Current.CancellationToken))
+        {
+            if (chunk.Kind == MetadataChunkKind.Table)
+            {
+                tables.Add(chunk.DiskOffset);
+                if (chunk.DiskOffset == 0)
+                {
+                    image.WriteZeroes(dropped * PerTable, Cluster);
+                    await image.CompactAsync(new CompactOptions(), cancellationToken: TestContext.Current.CancellationToken);
+                }
+            }
+        }
+
+        return tables;
     }
 }

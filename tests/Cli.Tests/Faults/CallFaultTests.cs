@@ -25,27 +25,10 @@ public sealed class CallFaultTests
     public async Task Commands_WhoseSystemCallsGoWrong_KeepWhatTheGuestReads_AndRunAgainComplete()
     {
         Peers.Require("strace");
-        using var search = new ProofSearch($"{Name}-calls", "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
+        using var search = CommandSearch.Open($"{Name}-calls");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         long taken = 0;
-        bool hasFailed = false;
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
-        {
-            while (!Volatile.Read(ref hasFailed) && search.GoesOn(Interlocked.Increment(ref taken) - 1, CallFault.All.Count))
-            {
-                try
-                {
-                    long number = search.Next();
-                    await RunCaseAsync(search, number);
-                    search.Completed(number);
-                }
-                catch
-                {
-                    Volatile.Write(ref hasFailed, true);
-                    throw;
-                }
-            }
-        })));
+        await CommandSearch.RunAsync(search, Workers, () => search.GoesOn(Interlocked.Increment(ref taken) - 1, CallFault.All.Count), number => RunCaseAsync(search, number));
 
         string[] empty = [.. _struck.Where(cell => cell.Value == 0).Select(cell => $"{cell.Key.Command} with {cell.Key.Fault}")];
         TestContext.Current.TestOutputHelper?.WriteLine($"{_struck.Values.Sum()} faults in {_struck.Count(cell => cell.Value > 0)} of {_struck.Count} cells; the others have no such call");

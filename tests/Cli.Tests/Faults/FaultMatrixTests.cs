@@ -22,27 +22,10 @@ public sealed class FaultMatrixTests
     [Trait("Long", Name)]
     public async Task Commands_OverStoragesThatFailAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete()
     {
-        using var search = new ProofSearch($"{Name}-commands", "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
+        using var search = CommandSearch.Open($"{Name}-commands");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         long taken = 0;
-        bool hasFailed = false;
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
-        {
-            while (!Volatile.Read(ref hasFailed) && search.GoesOn(Interlocked.Increment(ref taken) - 1, CommandCases.All.Count))
-            {
-                try
-                {
-                    long number = search.Next();
-                    await RunCaseAsync(search, number);
-                    search.Completed(number);
-                }
-                catch
-                {
-                    Volatile.Write(ref hasFailed, true);
-                    throw;
-                }
-            }
-        })));
+        await CommandSearch.RunAsync(search, Workers, () => search.GoesOn(Interlocked.Increment(ref taken) - 1, CommandCases.All.Count), number => RunCaseAsync(search, number));
 
         string[] empty = [.. _made.Where(cell => cell.Value > 0 && _struck.GetValueOrDefault(cell.Key) == 0).Select(cell => $"{cell.Key.Command} with {cell.Key.Kind}")];
         TestContext.Current.TestOutputHelper?.WriteLine($"{_struck.Values.Sum()} faults in {_struck.Count(cell => cell.Value > 0)} of {_made.Count} cells; the others have no such operation");

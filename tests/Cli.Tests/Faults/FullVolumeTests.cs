@@ -29,7 +29,7 @@ public sealed class FullVolumeTests
             Assert.Skip("This system lets nobody mount a volume in a namespace of its own (unshare -rm).");
         }
 
-        using var search = new ProofSearch($"{Name}-volume", "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
+        using var search = CommandSearch.Open($"{Name}-volume");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         HashSet<string> refusing = [];
         HashSet<string> completing = [];

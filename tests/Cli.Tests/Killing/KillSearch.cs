@@ -17,7 +17,7 @@ internal sealed class KillSearch : IDisposable
     // The rarer of them first; what is not among them is rarer still.
     private static readonly string[] s_commonCalls = ["unlink", "ftruncate", "linkat", "fallocate", "fsync", "fdatasync", "pwrite64"];
 
-    private readonly ProofSearch _search = new(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
+    private readonly ProofSearch _search = CommandSearch.Open(Name);
     private readonly Lock _lock = new();
     private readonly HashSet<(string Command, string Call)> _disturbed = [];
     private readonly HashSet<(string Command, string Call)> _seen = [];
@@ -25,7 +25,6 @@ internal sealed class KillSearch : IDisposable
     private long _kills;
     private long _stops;
     private long _faults;
-    private bool _hasFailed;
 
     public string Summary => string.Create(CultureInfo.InvariantCulture, $"{_cases} chains, {_kills} kills, {_stops} stops, {_faults} errors, at {_disturbed.Count} of {_seen.Count} kinds of calls of the commands");
 
@@ -54,7 +53,15 @@ internal sealed class KillSearch : IDisposable
     // Processes that start, and are waited for, leave room between them.
     private int Workers => _search.IsLong ? 4 : 2;
 
-    public async Task RunAsync() => await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(WorkAsync)));
+    public Task RunAsync() => CommandSearch.RunAsync(
+        _search,
+        Workers,
+        () => _search.GoesOn(Interlocked.Read(ref _kills), LeastKills) || IsIncomplete,
+        number =>
+        {
+            Interlocked.Increment(ref _cases);
+            return RunCaseAsync(number);
+        });
 
     public async Task RunCaseAsync(long number)
     {
@@ -124,25 +131,6 @@ internal sealed class KillSearch : IDisposable
         }
 
         return (new Work(chain, folder), description);
-    }
-
-    private async Task WorkAsync()
-    {
-        while (!Volatile.Read(ref _hasFailed) && (_search.GoesOn(Interlocked.Read(ref _kills), LeastKills) || IsIncomplete))
-        {
-            try
-            {
-                Interlocked.Increment(ref _cases);
-                long number = _search.Next();
-                await RunCaseAsync(number);
-                _search.Completed(number);
-            }
-            catch
-            {
-                Volatile.Write(ref _hasFailed, true);
-                throw;
-            }
-        }
     }
 
     /// <summary>Different calls, of as many kinds as can be. Depends on nothing but the case, so that it can be run again.</summary>
