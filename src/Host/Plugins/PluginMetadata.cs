@@ -26,4 +26,8 @@ internal sealed record PluginMetadata(
 /// <param name="ContractMajor">The contract that the plugin was compiled against.</param>
 /// <param name="ContractMinor">The contract that the plugin was compiled against.</param>
 /// <param name="Refusal">Why the class cannot be a backend; null when it can.</param>
-internal sealed record DeclaredBackend(string TypeName, int ContractMajor, int ContractMinor, string? Refusal = null);
+internal sealed record DeclaredBackend(string TypeName, int ContractMajor, int ContractMinor, string? Refusal = null)
+{
+    /// <summary>The class's token in the plugin's module: what is loaded is the very build whose metadata was read.</summary>
+    public int TypeToken { get; init; }
+}

@@ -137,7 +137,8 @@ internal static class PluginMetadataReader
         int minor = value.ReadInt32();
         try
         {
-            return new DeclaredBackend(PluginTypeRules.Resolve(reader, typeName), major, minor);
+            int token = PluginTypeRules.Resolve(reader, typeName);
+            return new DeclaredBackend(typeName!, major, minor) { TypeToken = token };
         }
         catch (PluginRefusedException exception)
         {

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
 
 namespace QedVd.Host;
 
@@ -9,8 +10,8 @@ internal static class PluginTypeRules
     // Damaged metadata can nest a type in itself.
     private const int MaxNesting = 64;
 
-    /// <returns>The full name of the class, as <see cref="Assembly.GetType(string)"/> takes it.</returns>
-    public static string Resolve(MetadataReader reader, string? serializedName)
+    /// <returns>The class's token in its module.</returns>
+    public static int Resolve(MetadataReader reader, string? serializedName)
     {
         // A class of the plugin itself is written as its full name and nothing else. Names are taken apart only to explain what is wrong:
         // the parser for them costs a program's start more than all the rest of this.
@@ -20,7 +21,7 @@ internal static class PluginTypeRules
             if (FullName(reader, type) == serializedName)
             {
                 CheckShape(reader, type, serializedName);
-                return serializedName;
+                return MetadataTokens.GetToken(handle);
             }
         }
 
