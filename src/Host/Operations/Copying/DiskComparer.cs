@@ -7,6 +7,9 @@ namespace QedVd.Host;
 internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgress<OperationProgress>? progress)
 {
     private const int PieceBytes = 256 << 10;
+
+    // Finding the runs is one worker's at a time: the others must have something to do meanwhile.
+    private const int TakenBytes = 8 * PieceBytes;
     private const int SectorBytes = 512;
     private const int MaxWorkers = 4;
 
@@ -122,36 +125,67 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
         return inside == 0 ? default : disk.ReadAsync(offset, buffer[..inside], cancellationToken);
     }
 
-    /// <summary>Reads and compares pieces.</summary>
+    /// <summary>Reads and compares pieces, one after the other.</summary>
     private sealed class CompareWorker(DiskComparer job) : IPieceWorker<CopyPiece>, IDisposable
     {
         private readonly byte[] _first = ArrayPool<byte>.Shared.Rent(PieceBytes);
         private readonly byte[] _second = ArrayPool<byte>.Shared.Rent(PieceBytes);
-        private int _same;
+        private readonly List<CopyPiece> _pieces = [];
+        private long _takenBytes;
+        private long? _difference;
 
-        public ValueTask PrepareAsync(CopyPiece piece, CancellationToken cancellationToken)
+        public bool TryTake(CopyPiece piece)
         {
-            int length = (int)piece.LengthBytes;
-            _same = piece.Action switch
+            if (_takenBytes >= TakenBytes)
             {
-                CopyAction.Zero => CountZeros(job.Second, piece.OffsetBytes, _second.AsSpan(0, length)),
-                CopyAction.Copy => CountZeros(job.First, piece.OffsetBytes, _first.AsSpan(0, length)),
-                _ => CountSame(piece.OffsetBytes, length),
-            };
+                return false;
+            }
+
+            _pieces.Add(piece);
+            _takenBytes += piece.LengthBytes;
+            return true;
+        }
+
+        public ValueTask PrepareAsync(CancellationToken cancellationToken)
+        {
+            foreach (CopyPiece piece in _pieces)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                int same = Compare(piece);
+                if (same < piece.LengthBytes)
+                {
+                    _difference = piece.OffsetBytes + same;
+                    break;
+                }
+            }
+
             return default;
         }
 
-        public ValueTask<bool> FinishAsync(CopyPiece piece, CancellationToken cancellationToken)
+        public ValueTask<bool> FinishAsync(CancellationToken cancellationToken)
         {
             cancellationToken.ThrowIfCancellationRequested();
-
-            return new ValueTask<bool>(job.Note(piece, _same));
+            bool goesOn = job.Note(_pieces[^1].EndBytes, _difference);
+            _pieces.Clear();
+            _takenBytes = 0;
+            return new ValueTask<bool>(goesOn);
         }
 
         public void Dispose()
         {
             ArrayPool<byte>.Shared.Return(_first);
             ArrayPool<byte>.Shared.Return(_second);
+        }
+
+        private int Compare(in CopyPiece piece)
+        {
+            int length = (int)piece.LengthBytes;
+            return piece.Action switch
+            {
+                CopyAction.Zero => CountZeros(job.Second, piece.OffsetBytes, _second.AsSpan(0, length)),
+                CopyAction.Copy => CountZeros(job.First, piece.OffsetBytes, _first.AsSpan(0, length)),
+                _ => CountSame(piece.OffsetBytes, length),
+            };
         }
 
         private int CountSame(long offset, int length)
@@ -175,20 +209,16 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
 
     private VirtualDisk Second => second;
 
-    /// <summary>A piece was compared. Pieces before it may still be under way, so that the lowest difference counts; behind one nothing is taken any more.</summary>
-    private bool Note(in CopyPiece piece, int same)
+    /// <summary>Some pieces were compared. Pieces before them may still be under way, so that the lowest difference counts; behind one nothing is taken any more.</summary>
+    private bool Note(long endBytes, long? difference)
     {
         lock (_lock)
         {
-            if (same < piece.LengthBytes)
+            _difference = difference < (_difference ?? long.MaxValue) ? difference : _difference;
+            if (endBytes > _reportedBytes)
             {
-                _difference = Math.Min(_difference ?? long.MaxValue, piece.OffsetBytes + same);
-            }
-
-            if (piece.EndBytes > _reportedBytes)
-            {
-                _reportedBytes = piece.EndBytes;
-                progress?.Report(new OperationProgress(piece.EndBytes, _lengthBytes, "comparing"));
+                _reportedBytes = endBytes;
+                progress?.Report(new OperationProgress(endBytes, _lengthBytes, "comparing"));
             }
 
             return _difference is null;

@@ -56,7 +56,7 @@ internal sealed class DiskCopier
     /// <summary>The storage of a new target: where both ends can share blocks, they do instead of being copied. Null: never.</summary>
     public IImageStorage? ShareInto { get; init; }
 
-    /// <summary>Told how many bytes have been written, after each piece.</summary>
+    /// <summary>Told how many bytes have been written, now and then.</summary>
     public Action<long>? Written { get; init; }
 
     public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount, FewestWorkers, EnoughWorkers);
@@ -107,12 +107,12 @@ internal sealed class DiskCopier
         return false;
     }
 
-    /// <summary>A piece is done. Called in order, one at a time.</summary>
-    public void Note(in CopyPiece piece, long copiedBytes)
+    /// <summary>The disk is done up to here. Called in order, one at a time.</summary>
+    public void Note(long endBytes, long copiedBytes)
     {
         _copiedBytes += copiedBytes;
         Written?.Invoke(_copiedBytes);
-        _progress?.Report(new OperationProgress(piece.EndBytes, Source.LengthBytes, "copying"));
+        _progress?.Report(new OperationProgress(endBytes, Source.LengthBytes, "copying"));
     }
 
     /// <summary>Fills a buffer from a disk, with zeros beyond its end.</summary>

@@ -1,16 +1,20 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 
 namespace QedVd.Host;
 
-/// <summary>Copies pieces of a disk, in buffers that are used again for each.</summary>
+/// <summary>Copies pieces of a disk, as many at a time as fill one buffer.</summary>
 internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
 {
+    // More would let what is written first wait for what is read last.
+    private const int MaxPieces = 64;
+
     private readonly DiskCopier _job;
     private readonly byte[] _data;
     private readonly byte[]? _beneath;
-    private readonly List<(int EndBytes, CopyAction Action)> _runs = [];
-    private int _sharedBytes;
+    private readonly List<CopyPiece> _pieces = [];
+    private readonly List<Run> _runs = [];
+    private int _takenBytes;
+    private long _sharedBytes;
 
     public DiskCopyWorker(DiskCopier job)
     {
@@ -19,67 +23,60 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         _beneath = job.Beneath is null ? null : ArrayPool<byte>.Shared.Rent(job.PieceBytes);
     }
 
-    /// <summary>Reads, and finds out what of it has to be written.</summary>
-    public async ValueTask PrepareAsync(CopyPiece piece, CancellationToken cancellationToken)
+    public bool TryTake(CopyPiece piece)
     {
-        _runs.Clear();
-        _sharedBytes = 0;
-        if (piece.Action == CopyAction.Zero)
+        int length = BufferBytes(piece);
+        if (_pieces.Count == MaxPieces || length > _job.PieceBytes - _takenBytes)
         {
-            return;
+            return false;
         }
 
-        int length = (int)piece.LengthBytes;
-        if (_job.Limiter is { } limiter)
-        {
-            await limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
-        }
+        _pieces.Add(piece);
+        _takenBytes += length;
+        return true;
+    }
 
-        if (piece.Action == CopyAction.Copy && _job.TryShare(piece.OffsetBytes, length))
+    /// <summary>Reads, and finds out what of it has to be written.</summary>
+    public async ValueTask PrepareAsync(CancellationToken cancellationToken)
+    {
+        int start = 0;
+        foreach (CopyPiece piece in _pieces)
         {
-            _sharedBytes = length;
-            return;
-        }
+            cancellationToken.ThrowIfCancellationRequested();
+            int length = BufferBytes(piece);
+            if (length > 0 && _job.Limiter is { } limiter)
+            {
+                await limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
+            }
 
-        // On the worker's own thread: a hop for each piece would cost more than it gains.
-        _job.Source.Read(piece.OffsetBytes, _data.AsSpan(0, length));
-        if (piece.Action == CopyAction.CopyDifferences)
-        {
-            FindDifferences(piece.OffsetBytes, length);
-        }
-        else
-        {
-            FindData(piece.OffsetBytes, length);
+            Prepare(piece, start);
+            start += length;
         }
     }
 
     /// <summary>Writes.</summary>
-    public ValueTask<bool> FinishAsync(CopyPiece piece, CancellationToken cancellationToken)
+    public ValueTask<bool> FinishAsync(CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (piece.Action == CopyAction.Zero)
-        {
-            _job.Target.WriteZeroes(piece.OffsetBytes, piece.LengthBytes, WriteFlags.MayUnmap);
-        }
-
-        int start = 0;
         long copied = _sharedBytes;
-        foreach ((int end, CopyAction action) in CollectionsMarshal.AsSpan(_runs))
+        foreach (Run run in _runs)
         {
-            if (action == CopyAction.Copy)
+            cancellationToken.ThrowIfCancellationRequested();
+            if (run.Action == CopyAction.Copy)
             {
-                _job.Target.Write(piece.OffsetBytes + start, _data.AsSpan(start, end - start));
-                copied += end - start;
+                _job.Target.Write(run.OffsetBytes, _data.AsSpan(run.Start, (int)run.LengthBytes));
+                copied += run.LengthBytes;
             }
-            else if (action == CopyAction.Zero)
+            else if (run.Action == CopyAction.Zero)
             {
-                _job.Target.WriteZeroes(piece.OffsetBytes + start, end - start, WriteFlags.MayUnmap);
+                _job.Target.WriteZeroes(run.OffsetBytes, run.LengthBytes, WriteFlags.MayUnmap);
             }
-
-            start = end;
         }
 
-        _job.Note(piece, copied);
+        _job.Note(_pieces[^1].EndBytes, copied);
+        _pieces.Clear();
+        _runs.Clear();
+        _takenBytes = 0;
+        _sharedBytes = 0;
         return new ValueTask<bool>(true);
     }
 
@@ -92,43 +89,79 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         }
     }
 
+    // Zeros are not read.
+    private static int BufferBytes(in CopyPiece piece) => piece.Action == CopyAction.Zero ? 0 : (int)piece.LengthBytes;
+
+    private void Prepare(in CopyPiece piece, int start)
+    {
+        int length = BufferBytes(piece);
+        if (piece.Action == CopyAction.Zero)
+        {
+            _runs.Add(new Run(piece.OffsetBytes, piece.LengthBytes, start, CopyAction.Zero));
+        }
+        else if (piece.Action == CopyAction.Copy && _job.TryShare(piece.OffsetBytes, length))
+        {
+            _sharedBytes += length;
+        }
+        else
+        {
+            // On the worker's own thread: a hop for each piece would cost more than it gains.
+            _job.Source.Read(piece.OffsetBytes, _data.AsSpan(start, length));
+            if (piece.Action == CopyAction.CopyDifferences)
+            {
+                FindDifferences(piece.OffsetBytes, start, length);
+            }
+            else
+            {
+                FindData(piece.OffsetBytes, start, length);
+            }
+        }
+    }
+
     // Where the target reads zero already, zeros in the data are left out; else they are made.
-    private void FindData(long offset, int length)
+    private void FindData(long offset, int start, int length)
     {
         int unit = _job.ZeroBlockBytes == 0 ? length : _job.ZeroBlockBytes;
         CopyAction whenZero = _job.WritesZeros ? CopyAction.Zero : CopyAction.None;
         for (int at = 0; at < length;)
         {
             int end = UnitEnd(length, at, unit, offset);
-            Add(end, _job.ZeroBlockBytes != 0 && IsZero(_data.AsSpan(at, end - at)) ? whenZero : CopyAction.Copy);
+            Add(offset + at, end - at, start + at, _job.ZeroBlockBytes != 0 && IsZero(_data.AsSpan(start + at, end - at)) ? whenZero : CopyAction.Copy);
             at = end;
         }
     }
 
     // By whole blocks: of a block that differs anywhere the target stores all.
-    private void FindDifferences(long offset, int length)
+    private void FindDifferences(long offset, int start, int length)
     {
-        DiskCopier.ReadOrZero(_job.Beneath!, offset, _beneath.AsSpan(0, length));
+        Span<byte> beneath = _beneath.AsSpan(0, length);
+        DiskCopier.ReadOrZero(_job.Beneath!, offset, beneath);
         int unit = Math.Min(_job.PieceBytes, _job.TargetBlockBytes);
         for (int at = 0; at < length;)
         {
             int end = UnitEnd(length, at, unit, offset);
-            ReadOnlySpan<byte> data = _data.AsSpan(at, end - at);
-            bool isSame = data.SequenceEqual(_beneath.AsSpan(at, end - at));
-            Add(end, isSame ? CopyAction.None : IsZero(data) ? CopyAction.Zero : CopyAction.Copy);
+            ReadOnlySpan<byte> data = _data.AsSpan(start + at, end - at);
+            bool isSame = data.SequenceEqual(beneath[at..end]);
+            Add(offset + at, end - at, start + at, isSame ? CopyAction.None : IsZero(data) ? CopyAction.Zero : CopyAction.Copy);
             at = end;
         }
     }
 
-    private void Add(int end, CopyAction action)
+    // Neighbours in one piece, or in two that follow each other, are written as one.
+    private void Add(long offset, int length, int start, CopyAction action)
     {
-        if (_runs.Count > 0 && _runs[^1].Action == action)
+        if (action == CopyAction.None)
         {
-            _runs[^1] = (end, action);
+            return;
+        }
+
+        if (_runs.Count > 0 && _runs[^1] is var last && last.Action == action && last.OffsetBytes + last.LengthBytes == offset && last.Start + last.LengthBytes == start)
+        {
+            _runs[^1] = last with { LengthBytes = last.LengthBytes + length };
         }
         else
         {
-            _runs.Add((end, action));
+            _runs.Add(new Run(offset, length, start, action));
         }
     }
 
@@ -136,4 +169,11 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
 
     // Units are counted from the start of the disk, not of the buffer.
     private static int UnitEnd(int length, int at, int unit, long offset) => (int)Math.Min(length, at + (unit - ((offset + at) % unit)));
+
+    /// <summary>What is to be written.</summary>
+    /// <param name="OffsetBytes">Where on the disk.</param>
+    /// <param name="LengthBytes">How much.</param>
+    /// <param name="Start">Where its bytes are in the buffer, unless they are zeros.</param>
+    /// <param name="Action">Copy or zero.</param>
+    private readonly record struct Run(long OffsetBytes, long LengthBytes, int Start, CopyAction Action);
 }

@@ -3,9 +3,10 @@ using System.Runtime.ExceptionServices;
 namespace QedVd.Host;
 
 /// <summary>
-/// Works on the pieces of a plan with several workers: pieces are taken in order and prepared (read, compared) side by side. Finished (written) they are in
-/// order too, one at a time, when that is asked for: then what is written comes to lie in the order of the disk. Whoever finishes one goes on with those that
-/// are ready behind it, so that no piece waits for a thread to wake up. The first error stops all of them.
+/// Works on the pieces of a plan with several workers: pieces are taken in order, some at a time because handing over costs as much as a small piece, and
+/// prepared (read, compared) side by side. Finished (written) they are in order too, by one worker at a time, when that is asked for: then what is written
+/// comes to lie in the order of the disk. Whoever finishes goes on with those who are ready behind, so that no piece waits for a thread to wake up. The first
+/// error stops all of them.
 /// </summary>
 /// <typeparam name="TPiece">What a plan consists of.</typeparam>
 internal sealed class PieceWorkers<TPiece> : IDisposable
@@ -16,10 +17,11 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
     private readonly CancellationToken _cancellationToken;
     private readonly bool _isOrdered;
 
-    // The pieces that are prepared and not finished; there are no more of them than workers.
-    private readonly (PieceTurn Turn, IPieceWorker<TPiece> Worker, TPiece Piece)?[] _ready;
+    // Who has prepared its pieces, and not finished them.
+    private readonly (PieceTurn Turn, IPieceWorker<TPiece> Worker)?[] _ready;
     private volatile ExceptionDispatchInfo? _failure;
     private volatile bool _isEnded;
+    private bool _isPieceWaiting;
     private long _taken;
     private long _next;
     private bool _isFinishing;
@@ -29,7 +31,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         _plan = plan;
         _isOrdered = isOrdered;
         _cancellationToken = cancellationToken;
-        _ready = new (PieceTurn, IPieceWorker<TPiece>, TPiece)?[workers];
+        _ready = new (PieceTurn, IPieceWorker<TPiece>)?[workers];
     }
 
     /// <summary>Runs a plan to its end, or until a worker has finished the last piece that it wants.</summary>
@@ -51,12 +53,12 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         try
         {
             var turn = new PieceTurn();
-            while (await TakeAsync().ConfigureAwait(false) is { HasPiece: true } taken)
+            while (await TakeAsync(worker).ConfigureAwait(false) is { } number)
             {
-                await worker.PrepareAsync(taken.Piece, _cancellationToken).ConfigureAwait(false);
+                await worker.PrepareAsync(_cancellationToken).ConfigureAwait(false);
                 if (!_isOrdered)
                 {
-                    if (!await worker.FinishAsync(taken.Piece, _cancellationToken).ConfigureAwait(false))
+                    if (!await worker.FinishAsync(_cancellationToken).ConfigureAwait(false))
                     {
                         _isEnded = true;
                     }
@@ -65,7 +67,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
                 }
 
                 turn.Reset();
-                if (!HandIn(turn, worker, taken.Piece, taken.Number, out bool finishes))
+                if (!HandIn(turn, worker, number, out bool finishes))
                 {
                     return;
                 }
@@ -86,24 +88,33 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         }
     }
 
-    private async ValueTask<(bool HasPiece, TPiece Piece, long Number)> TakeAsync()
+    /// <summary>Gives a worker the next pieces, as many as it has room for. Returns the number of its turn; null: there are no more.</summary>
+    private async ValueTask<long?> TakeAsync(IPieceWorker<TPiece> worker)
     {
         await _taking.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         try
         {
-            if (_isEnded || _failure is not null)
+            bool hasAny = false;
+            while (!_isEnded && _failure is null)
             {
-                return default;
+                _cancellationToken.ThrowIfCancellationRequested();
+                _isPieceWaiting = _isPieceWaiting || await _plan.MoveNextAsync().ConfigureAwait(false);
+                if (!_isPieceWaiting)
+                {
+                    _isEnded = true;
+                    break;
+                }
+
+                if (!worker.TryTake(_plan.Current))
+                {
+                    break;
+                }
+
+                _isPieceWaiting = false;
+                hasAny = true;
             }
 
-            _cancellationToken.ThrowIfCancellationRequested();
-            if (!await _plan.MoveNextAsync().ConfigureAwait(false))
-            {
-                _isEnded = true;
-                return default;
-            }
-
-            return (true, _plan.Current, _taken++);
+            return hasAny ? _taken++ : null;
         }
         finally
         {
@@ -111,8 +122,8 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         }
     }
 
-    /// <summary>A piece is prepared. False when all has stopped. Its worker's turn comes when somebody has finished it: this one, when nobody else is at it.</summary>
-    private bool HandIn(PieceTurn turn, IPieceWorker<TPiece> worker, TPiece piece, long number, out bool finishes)
+    /// <summary>A worker has prepared. False when all has stopped. It goes on when somebody has finished for it: itself, when nobody else is at it.</summary>
+    private bool HandIn(PieceTurn turn, IPieceWorker<TPiece> worker, long number, out bool finishes)
     {
         lock (_lock)
         {
@@ -120,7 +131,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
             _isFinishing |= finishes;
             if (_failure is null)
             {
-                _ready[number % _ready.Length] = (turn, worker, piece);
+                _ready[number % _ready.Length] = (turn, worker);
             }
 
             return _failure is null;
@@ -132,7 +143,6 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         while (true)
         {
             IPieceWorker<TPiece> worker;
-            TPiece piece;
             lock (_lock)
             {
                 if (_failure is not null || _ready[_next % _ready.Length] is not { } ready)
@@ -141,10 +151,10 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
                     return;
                 }
 
-                (_, worker, piece) = ready;
+                (_, worker) = ready;
             }
 
-            bool goesOn = await worker.FinishAsync(piece, _cancellationToken).ConfigureAwait(false);
+            bool goesOn = await worker.FinishAsync(_cancellationToken).ConfigureAwait(false);
             lock (_lock)
             {
                 if (!goesOn)
@@ -180,7 +190,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
 
     private void Release(long number)
     {
-        ref (PieceTurn Turn, IPieceWorker<TPiece> Worker, TPiece Piece)? place = ref _ready[number % _ready.Length];
+        ref (PieceTurn Turn, IPieceWorker<TPiece> Worker)? place = ref _ready[number % _ready.Length];
         place?.Turn.Grant();
         place = null;
     }
