@@ -40,6 +40,26 @@ public sealed class PushJournalTests : IDisposable
         Assert.Null(await _test.Host.FinishMergeAsync(_test["low.qed"], cancellationToken: Stop));
     }
 
+    /// <summary>As after a restart, where the file system has other device numbers at each mount.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task AJournalOfAnotherDeviceNumber_MeansTheSameFiles_WhenAllOfThemHadIt(bool isVictimElsewhere, bool isDeleted)
+    {
+        await ChainAsync();
+        _test.Qed("left.qed", Size, "low.qed");
+        await JournalAsync("low.qed", "top.qed", "left.qed");
+        string journal = MergeJournal.PathOf(_test["low.qed"]);
+        string[] lines = [.. (await File.ReadAllTextAsync(journal, Stop)).Split('\n').Select(line =>
+            line.Split(' ') is [var word and ("survivor" or "neighbour" or "file"), _, .. var rest] ? $"{word} {(word == "file" && isVictimElsewhere ? "abd" : "abc")} {string.Join(' ', rest)}" : line)];
+        await File.WriteAllTextAsync(journal, string.Join('\n', lines), Stop);
+
+        MergeResult? result = await _test.Host.FinishMergeAsync(_test["low.qed"], cancellationToken: Stop);
+
+        Assert.NotNull(result);
+        Assert.Equal(isDeleted, !File.Exists(_test["left.qed"]));
+    }
+
     [Theory]
     [InlineData("no parent")]
     [InlineData("a server as parent")]

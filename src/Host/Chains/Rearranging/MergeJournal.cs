@@ -96,7 +96,25 @@ internal sealed record MergeJournal
         }
 
         MergeJournal journal = length > MaxBytes ? throw Bad(path, "it is too long") : Parse(path, Encoding.UTF8.GetString(bytes, 0, length));
+        journal = journal.OnDevice(survivor.DeviceId);
         return journal.Survivor == survivor ? journal : throw Bad(path, "it is of another file, which had this name");
+    }
+
+    /// <summary>
+    /// The same with the number that the survivor's device has now. Overlays, network file systems and some others get a new one each time they are mounted,
+    /// and a power failure may be what interrupted the merge.
+    /// </summary>
+    private MergeJournal OnDevice(ulong deviceId)
+    {
+        ulong then = Survivor.DeviceId;
+        return this with
+        {
+            Survivor = Now(Survivor),
+            Neighbour = Neighbour is null ? null : Neighbour with { Identity = Now(Neighbour.Identity) },
+            Files = [.. Files.Select(file => file with { Identity = Now(file.Identity) })],
+        };
+
+        StorageIdentity Now(StorageIdentity identity) => identity.DeviceId == then ? identity with { DeviceId = deviceId } : identity;
     }
 
     /// <summary>Puts it beside the survivor; durable when it returns. One that is there already stays: it says the same, or more.</summary>
