@@ -5,7 +5,11 @@ using QedVd.TestKit;
 namespace QedVd.Crashes.Tests.Chains;
 
 /// <summary>One command on one random chain: recorded as a process, and whatever a crash may leave of it looked at.</summary>
-internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
+/// <param name="bench">With a host.</param>
+/// <param name="name">The command's.</param>
+/// <param name="seed">Chain and states are drawn from it.</param>
+/// <param name="promisesZeros">Whether the volume promises that what was never written reads zero after a power loss (crash model M1), or nothing (M2).</param>
+internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros)
 {
     private const int RerunEvery = 8;
     private const int QemuEvery = 150;
@@ -20,6 +24,9 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
 
     /// <summary>How many were drawn of each kind, those among them that were known already.</summary>
     public Dictionary<FolderCrashKind, int> Drawn { get; } = [];
+
+    /// <summary>How many were drawn in which something never written does not read zero.</summary>
+    public int StaleStates { get; private set; }
 
     public int Reruns { get; private set; }
 
@@ -45,7 +52,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
         }
 
         (FolderTrace trace, JournalNames names) = await RecordAsync(folder, command, chain).ConfigureAwait(false);
-        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}' with the case seed {seed}: {chain.Description}, {trace.Events.Count} events");
+        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}' with the case seed {seed}: {chain.Description}, {trace.Events.Count} events{(promisesZeros ? "" : ", no promise of zeros")}");
         var check = new ChainStateCheck(bench, command, before, ChainStateCheck.FilesOf(folder));
         List<FolderState> looked = await ExploreAsync(trace, names, check, random, mostStates, "").ConfigureAwait(false);
         for (int i = 0; i < MostSecondRuns && mostStatesOfSecondRun > 0 && looked.Count >= ManyStates && Violations.Count == 0; i++)
@@ -71,7 +78,10 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
     private async Task<(FolderTrace Trace, JournalNames Names)> RecordAsync(string folder, ChainCommand command, TestChain chain)
     {
         Dictionary<string, StorageIdentity> identities = ChainStateCheck.FilesOf(folder).ToDictionary(file => file, file => JournalNames.IdentityOf(Path.Combine(folder, file)));
-        FolderTrace trace = await FolderRecorder.RunAsync(folder, Checkout.CommandLine, command.Arguments(chain, file => file)).ConfigureAwait(false);
+        string[] arguments = command.Arguments(chain, file => file);
+        FolderTrace trace = promisesZeros
+            ? await FolderRecorder.RunAsync(folder, Checkout.CommandLine, arguments).ConfigureAwait(false)
+            : await FolderRecorder.RunAsync(folder, Peers.Require("unshare"), [.. OverlayVolume.ArgumentsFor(folder, Checkout.CommandLine, arguments)]).ConfigureAwait(false);
         return (trace, new JournalNames(trace.InitialNames.ToDictionary(pair => pair.Value, pair => identities[pair.Key])));
     }
 
@@ -84,8 +94,10 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed)
         HashSet<string> over = [];
         int repeats = 0;
         var crashes = new FolderCrashes(trace);
-        foreach (FolderState state in crashes.Draw(random))
+        foreach (FolderState drawn in crashes.Draw(random))
         {
+            FolderState state = promisesZeros ? drawn : StaleBytes.In(drawn);
+            StaleStates += ReferenceEquals(state, drawn) ? 0 : 1;
             if (seen.Count >= mostStates || repeats >= RepeatsOfEachPosition * crashes.Positions)
             {
                 break;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Chains;
@@ -27,7 +28,8 @@ internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdenti
             {
                 if (state.Names.FirstOrDefault(pair => pair.Value == file).Key is { } name)
                 {
-                    text = text.Replace($" {Numbers(old)} ", $" {Numbers(IdentityOf(Path.Combine(folder, name)))}\t", StringComparison.Ordinal);
+                    // On an overlay the same file has another device.
+                    text = Regex.Replace(text, $" [0-9a-f]+ {FileNumbers(old)} ", $" {Numbers(IdentityOf(Path.Combine(folder, name)))}\t");
                 }
             }
 
@@ -35,6 +37,7 @@ internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdenti
         }
     }
 
-    private static string Numbers(StorageIdentity identity) =>
-        string.Create(CultureInfo.InvariantCulture, $"{identity.DeviceId:x} {identity.FileId:x} {identity.FileIdHigh:x}");
+    private static string Numbers(StorageIdentity identity) => string.Create(CultureInfo.InvariantCulture, $"{identity.DeviceId:x} {FileNumbers(identity)}");
+
+    private static string FileNumbers(StorageIdentity identity) => string.Create(CultureInfo.InvariantCulture, $"{identity.FileId:x} {identity.FileIdHigh:x}");
 }
