@@ -148,6 +148,11 @@ internal sealed class PluginActivator(BackendCatalogOptions options, PluginThrea
         Assembly assembly = context.MainAssembly;
         // By its token: the parser for names costs a program's start more than the class itself.
         Type type = Guard($"does not offer its class '{declared.TypeName}'", () => assembly.ManifestModule.ResolveType(declared.TypeToken));
+        if (type.FullName != declared.TypeName)
+        {
+            throw new PluginRefusedException($"the class '{declared.TypeName}' is not where its metadata said.");
+        }
+
         if (!Guard($"does not offer its class '{declared.TypeName}'", () => typeof(IImageBackend).IsAssignableFrom(type)))
         {
             throw new PluginRefusedException($"the class '{declared.TypeName}' does not implement IImageBackend.");

@@ -28,6 +28,6 @@ internal sealed record PluginMetadata(
 /// <param name="Refusal">Why the class cannot be a backend; null when it can.</param>
 internal sealed record DeclaredBackend(string TypeName, int ContractMajor, int ContractMinor, string? Refusal = null)
 {
-    /// <summary>The class's token in the plugin's module: what is loaded is the very build whose metadata was read.</summary>
+    /// <summary>The class's token in the plugin's module; 0 when it cannot be a backend.</summary>
     public int TypeToken { get; init; }
 }

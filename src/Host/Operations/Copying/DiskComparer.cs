@@ -8,8 +8,9 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
 {
     private const int PieceBytes = 256 << 10;
 
-    // Finding the runs is one worker's at a time: the others must have something to do meanwhile.
+    // Finding the runs is one worker's at a time: the others must have something to do meanwhile, and a difference at the start is to be found at the start.
     private const int TakenBytes = 8 * PieceBytes;
+    private const int TakenPieces = 64;
     private const int SectorBytes = 512;
     private const int MaxWorkers = 4;
 
@@ -136,7 +137,7 @@ internal sealed class DiskComparer(VirtualDisk first, VirtualDisk second, IProgr
 
         public bool TryTake(CopyPiece piece)
         {
-            if (_takenBytes >= TakenBytes)
+            if (_takenBytes >= TakenBytes || _pieces.Count == TakenPieces)
             {
                 return false;
             }

@@ -147,7 +147,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         }
     }
 
-    // Neighbours in one piece, or in two that follow each other, are written as one.
+    // Neighbours that were read are written as one, also those of two pieces.
     private void Add(long offset, int length, int start, CopyAction action)
     {
         if (action == CopyAction.None)

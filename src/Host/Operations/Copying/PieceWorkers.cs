@@ -107,6 +107,12 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
 
                 if (!worker.TryTake(_plan.Current))
                 {
+                    // Else the rest of the plan would be left out, and nobody would say so.
+                    if (!hasAny)
+                    {
+                        throw new InvalidOperationException($"A worker that has nothing has no room for {_plan.Current}.");
+                    }
+
                     break;
                 }
 
