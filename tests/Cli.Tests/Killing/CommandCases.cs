@@ -35,7 +35,7 @@ internal static class CommandCases
             Makes = chain => Made(chain, "copy.qed", "qed", Base(chain)),
         },
         new() { Name = "convert-into", Prepare = MakeTargetAsync, Arguments = _ => ["convert", "-q", "-n", "-O", "qed", "@3.qed", "@copy.qed"], Makes = chain => Made(chain, "copy.qed", "qed") },
-        new() { Name = "grow", Arguments = _ => ["resize", "-q", "@3.qed", "2M"], Apply = chain => Resize(chain, 2 << 20) },
+        new() { Name = "grow", Arguments = _ => ["resize", "-q", "@3.qed", "16M"], Apply = chain => Resize(chain, 16 << 20) },
         new() { Name = "grow-far", Arguments = _ => ["resize", "-q", "@3.qed", "64G"], Apply = chain => Resize(chain, Far) },
         new() { Name = "shrink", Arguments = _ => ["resize", "-q", "--shrink", "@3.qed", "20k"], Apply = chain => Resize(chain, 20 << 10) },
         new() { Name = "snapshot", Arguments = _ => ["snapshot", "-q", "@3.qed", "@new.qed"], Apply = chain => chain.PutOnTop(Beside(chain, "new.qed")), IsRepeatable = false },
