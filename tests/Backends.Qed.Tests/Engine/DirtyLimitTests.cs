@@ -16,7 +16,7 @@ public sealed class DirtyLimitTests
         var pool = new TablePool(Pages * (long)TablePage.SizeBytes);
         using (QedImage made = Images.Open(file))
         {
-            WriteOneIntoEachSlice(made, cluster: 0);
+            WriteOneIntoEachSlice(made);
         }
 
         using QedImage image = Images.Open(file, pool: pool);
@@ -53,7 +53,7 @@ public sealed class DirtyLimitTests
         var pool = new TablePool(Pages * (long)TablePage.SizeBytes);
         using (QedImage made = Images.Open(file))
         {
-            WriteOneIntoEachSlice(made, cluster: 0);
+            WriteOneIntoEachSlice(made);
         }
 
         SimulatedFile other = file.Copy();
@@ -81,12 +81,12 @@ public sealed class DirtyLimitTests
         return file.Hold(StorageOperationKind.Write, where: (offset, _) => offset < end);
     }
 
-    private static void WriteOneIntoEachSlice(QedImage image, int cluster)
+    private static void WriteOneIntoEachSlice(QedImage image)
     {
         byte[] data = new byte[Cluster];
         for (int slice = 0; slice < 2 * Pages; slice++)
         {
-            image.Write((slice * SliceBytes) + (cluster * Cluster), data);
+            image.Write(slice * SliceBytes, data);
         }
 
         image.Flush();

@@ -4,7 +4,7 @@ namespace QedVd.Host;
 
 /// <summary>
 /// Deletes what an interrupted merge has left. A journal may lie: it lies in a folder with images from anywhere. So a file is deleted only when it is the very
-/// file that the journal means (which nobody can know who was not on this machine after it came there), lies in a folder of the chain, is no part of the chain,
+/// file that the journal means (by its number, which nobody knows who has not seen it on its file system), lies in a folder of the chain, is no part of the chain,
 /// is an image whose parent is one of those that went with it or the one that it must be, has no other children, and is used by nobody.
 /// </summary>
 /// <param name="host">The host.</param>

@@ -78,14 +78,14 @@ public sealed class ChainCrashTests : IDisposable
             return;
         }
 
-        await OverlayVolume.RequireAsync(_bench.Folder, Measure.CrashStates);
+        bool canOverlay = Peers.InContinuousIntegration || await OverlayVolume.IsPossibleAsync(_bench.Folder);
         using var search = new ProofSearch(Search, s_code);
         TestContext.Current.TestOutputHelper?.WriteLine($"{search}");
         string[] names = [.. ChainCommand.All.Keys];
         while (search.GoesOn(0, 0))
         {
             long number = search.Next();
-            await ExploreAsync(search, names[number % names.Length], StatesOfLongRuns, StatesOfLongRuns / 3, number, promisesZeros: number / names.Length % 2 == 0);
+            await ExploreAsync(search, names[number % names.Length], StatesOfLongRuns, StatesOfLongRuns / 3, number, promisesZeros: !canOverlay || number / names.Length % 2 == 0);
             search.Completed(number);
         }
     }
@@ -96,7 +96,7 @@ public sealed class ChainCrashTests : IDisposable
         await explorer.RunAsync(mostStates, mostStatesOfSecondRun);
         int states = explorer.States.Values.Sum();
         search.Count(Measure.CrashStates, states, explorer.Violations.Count);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{explorer.Description}: {states} states ({string.Join(", ", explorer.States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {explorer.StaleStates} drawn with stale bytes, {explorer.Reruns} run again, {explorer.SecondRuns} struck again");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{explorer.Description}: {states} states ({string.Join(", ", explorer.States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {explorer.StaleStates} with stale bytes, {explorer.Reruns} run again, {explorer.SecondRuns} struck again");
         Assert.True(explorer.Violations.Count == 0, $"{search}, case {number}: {explorer.Violations.Count} of {states} states are wrong. The first:\n{explorer.Violations.FirstOrDefault()}");
         Assert.True(explorer.Reruns > 0, $"{search}, case {number}: the command was never run again, of {explorer.Description}");
 

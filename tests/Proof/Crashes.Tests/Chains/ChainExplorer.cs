@@ -25,7 +25,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
     /// <summary>How many were drawn of each kind, those among them that were known already.</summary>
     public Dictionary<FolderCrashKind, int> Drawn { get; } = [];
 
-    /// <summary>How many were drawn in which something never written does not read zero.</summary>
+    /// <summary>How many were looked at in which something never written does not read zero.</summary>
     public int StaleStates { get; private set; }
 
     public int Reruns { get; private set; }
@@ -97,7 +97,6 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
         foreach (FolderState drawn in crashes.Draw(random))
         {
             FolderState state = promisesZeros ? drawn : StaleBytes.In(drawn);
-            StaleStates += ReferenceEquals(state, drawn) ? 0 : 1;
             if (seen.Count >= mostStates || repeats >= RepeatsOfEachPosition * crashes.Positions)
             {
                 break;
@@ -115,6 +114,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
 
             repeats = 0;
             looked.Add(state);
+            StaleStates += ReferenceEquals(state, drawn) ? 0 : 1;
             States[state.Kind] = States.GetValueOrDefault(state.Kind) + (isDistinct ? 1 : 0);
             await LookAtAsync(state, check, names, seen.Count, isOver, after).ConfigureAwait(false);
         }

@@ -8,7 +8,8 @@ namespace QedVd.Crashes.Tests.Chains;
 /// </summary>
 internal static class OverlayVolume
 {
-    private const string Script = """mount -t overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" overlay "$2" && cd "$2" && shift 3 && exec "$@" """;
+    // What the kernel keeps in its work folder is closed to everybody, also afterwards; others than root could not delete it.
+    private const string Script = """mount -t overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" overlay "$2" && chmod -R u+rwx "$3" && cd "$2" && shift 3 && exec "$@" """;
 
     // As root, or as root of a namespace where the system lets users mount there.
     private static readonly string[] s_ways = ["-m", "-rm"];
@@ -17,19 +18,29 @@ internal static class OverlayVolume
     /// <summary>Skips the test where nobody may mount an overlay.</summary>
     public static async Task RequireAsync(string folderBelow, Measure counted)
     {
-        string unshare = Peers.Require("unshare", counted);
+        Peers.Require("unshare", counted);
+        if (!await IsPossibleAsync(folderBelow))
+        {
+            Assert.SkipUnless(Peers.InContinuousIntegration, "This system lets nobody mount an overlay in a namespace of its own (unshare -m).");
+            Assert.Fail("No overlay can be mounted in a namespace (unshare -m), which is needed here.");
+        }
+    }
+
+    /// <summary>Whether an overlay can be mounted; asked once before the first run.</summary>
+    public static async Task<bool> IsPossibleAsync(string folderBelow)
+    {
         string folder = Directory.CreateDirectory(Path.Combine(folderBelow, "tried")).FullName;
         foreach (string way in s_ways)
         {
             s_way = way;
-            if ((await ToolRun.RunAsync(unshare, [.. ArgumentsFor(folder, "touch", ["file"])], folder)).ExitCode == 0 && File.Exists(Path.Combine(folder, "file")))
+            if (Peers.Find("unshare") is { } unshare
+                && (await ToolRun.RunAsync(unshare, [.. ArgumentsFor(folder, "touch", ["file"])], folder)).ExitCode == 0 && File.Exists(Path.Combine(folder, "file")))
             {
-                return;
+                return true;
             }
         }
 
-        Assert.SkipUnless(Peers.InContinuousIntegration, "This system lets nobody mount an overlay in a namespace of its own (unshare -m).");
-        Assert.Fail("No overlay can be mounted in a namespace (unshare -m), which is needed here.");
+        return false;
     }
 
     /// <summary>What <c>unshare</c> has to be told.</summary>

@@ -17,13 +17,13 @@ internal static class StaleBytes
             return state;
         }
 
-        Dictionary<TracedFile, SparseBytes> contents = state.Contents.ToDictionary(pair => pair.Key, pair => HasGrownRaw(pair.Key) ? pair.Value : Spoil(pair.Value, pair.Key.WasThere ? pair.Key.Initial.LengthBytes : 0));
+        Dictionary<TracedFile, SparseBytes> contents = state.Contents.ToDictionary(pair => pair.Key, pair => IsRaw(pair.Key) ? pair.Value : Spoil(pair.Value, pair.Key.WasThere ? pair.Key.Initial.LengthBytes : 0));
         return contents.All(pair => ReferenceEquals(pair.Value, state.Contents[pair.Key]))
             ? state
             : state with { Contents = contents, Description = $"{state.Description}; what was never written is not zero" };
     }
 
-    private static bool HasGrownRaw(TracedFile file) => file.WasThere && file.Name.EndsWith(".raw", StringComparison.Ordinal);
+    private static bool IsRaw(TracedFile file) => file.WasThere && file.Name.EndsWith(".raw", StringComparison.Ordinal);
 
     private static SparseBytes Spoil(SparseBytes content, long knownBytes)
     {
