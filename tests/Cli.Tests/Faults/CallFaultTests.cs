@@ -41,6 +41,26 @@ public sealed class CallFaultTests
         Assert.True(search.IsLong || CallFault.All.All(fault => _struck.Keys.Any(cell => cell.Fault == fault)), $"{search}: only {string.Join(", ", _struck.Keys.Select(cell => cell.Fault).Distinct())}");
     }
 
+    /// <summary>It had deleted them: a lock that could not be had was taken for one that nobody holds.</summary>
+    [Fact]
+    public async Task CommitAndDelete_WithoutALock_AnyOfThem_KeepsWhatSomebodyMayUse()
+    {
+        Peers.Require("strace");
+        CommandCase @case = s_cases.Single(each => each.Name == "commit-delete");
+        using var bench = new ChainBench(ChainBench.InMemory);
+        (Work pristine, string description) = await KillSearch.MakeAsync(bench, @case, new Random(1), isLarge: false);
+        var command = new DisturbedCommand(bench, @case, pristine, $"{@case.Name}, {description}");
+        ILookup<CallFault, CallPoint> possible = await command.MeasureCallsAsync();
+        CallFault fault = CallFault.All.First(each => each.Result == "error=ENOLCK");
+        int struck = 0;
+        foreach (CallPoint point in possible[fault].DistinctBy(point => point.Nth))
+        {
+            struck += await command.FailAsync(fault, point) ? 1 : 0;
+        }
+
+        Assert.InRange(struck, 1, int.MaxValue);
+    }
+
     private async Task RunCaseAsync(ProofSearch search, long number)
     {
         var random = new Random(search.SeedOf(number));

@@ -9,12 +9,12 @@ internal static class LevelRemoval
     /// Removes the name while nobody else can have the file open, and closes the level. A file that others use, over another image for example, is left, and so is
     /// a name that leads to another file by now.
     /// </summary>
-    /// <returns>False when it was left, which is logged.</returns>
+    /// <returns>False when it was left, which is logged, or noted where it is an error.</returns>
     public static async ValueTask<bool> RemoveAsync(Level level, UnsureDeletions unsure, ILogger logger)
     {
         try
         {
-            return await Task.Run(() => TryHoldAlone(level, logger) && TryRemoveName(level, unsure, logger)).ConfigureAwait(false);
+            return await Task.Run(() => TryHoldAlone(level, unsure, logger) && TryRemoveName(level, unsure, logger)).ConfigureAwait(false);
         }
         finally
         {
@@ -61,7 +61,7 @@ internal static class LevelRemoval
     }
 
     // The locks of a writer: who reads the file, or has it beneath another image, holds it against those.
-    private static bool TryHoldAlone(Level level, ILogger logger)
+    private static bool TryHoldAlone(Level level, UnsureDeletions unsure, ILogger logger)
     {
         try
         {
@@ -73,10 +73,15 @@ internal static class LevelRemoval
             logger.LogWarning(exception, "{Path}: this chain does not need the file any more, but somebody uses it; it was not deleted", DisplayText.Escape(level.Path));
             return false;
         }
-        catch (ImageException)
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.ReadOnly)
         {
             // It may not be opened for writing: that says nothing about others.
             return true;
+        }
+        catch (ImageException exception)
+        {
+            unsure.AddKept(level.Path, exception);
+            return false;
         }
     }
 }

@@ -1,16 +1,29 @@
 namespace QedVd.Host;
 
 /// <summary>
-/// Files that an operation has deleted, in folders that then could not be made durable. The operation goes on, since the names are gone, and fails at its end.
+/// What went wrong while files were deleted that no chain needs any more: deleted in folders that then could not be made durable, or kept because nobody could
+/// say whether they are in use. The operation goes on, since its chain is as it should be, and fails at its end.
 /// </summary>
 internal sealed class UnsureDeletions
 {
-    private readonly List<string> _paths = [];
+    private readonly List<string> _deleted = [];
+    private readonly List<string> _kept = [];
     private ImageException? _cause;
 
+    /// <summary>Whether doing it again may delete more.</summary>
+    public bool HasKept => _kept.Count > 0;
+
+    /// <summary>A file whose name is gone, but perhaps not for good.</summary>
     public void Add(string path, ImageException cause)
     {
-        _paths.Add(path);
+        _deleted.Add(path);
+        _cause ??= cause;
+    }
+
+    /// <summary>A file that is still there.</summary>
+    public void AddKept(string path, ImageException cause)
+    {
+        _kept.Add(path);
         _cause ??= cause;
     }
 
@@ -21,14 +34,17 @@ internal sealed class UnsureDeletions
     {
         if (_cause is not null)
         {
-            string files = string.Join(", ", _paths.Select(path => $"'{DisplayText.Escape(path)}'"));
+            string deleted = _deleted.Count == 0 ? "" : $" It deleted {Shown(_deleted)}: after a power failure that may be there again, out of date; then delete it.";
+            string kept = _kept.Count == 0 ? "" : $" It kept {Shown(_kept)}, because it cannot be told whether somebody uses it; run this again, or delete it when nobody does.";
             throw new ImageException(
                 _cause.Kind,
-                $"{_cause.Message} The {operation} is complete all the same, and '{DisplayText.Escape(remaining)}' has it all. It deleted {files}: after a power failure that may be there again, out of date; then delete it.",
+                $"{_cause.Message} The {operation} is complete all the same, and '{DisplayText.Escape(remaining)}' has it all.{deleted}{kept}",
                 remaining,
                 operation,
                 null,
                 _cause);
         }
     }
+
+    private static string Shown(List<string> paths) => string.Join(", ", paths.Select(path => $"'{DisplayText.Escape(path)}'"));
 }

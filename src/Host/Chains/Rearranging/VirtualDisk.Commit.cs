@@ -71,7 +71,7 @@ public sealed partial class VirtualDisk
                 deleted.AddRange(await new MergeLeftovers(_host, earlier, target, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
             }
 
-            if (journal is not null)
+            if (journal is not null && !unsure.HasKept)
             {
                 await MergeJournal.RemoveAsync(target, unsure).ConfigureAwait(false);
             }
