@@ -26,16 +26,21 @@ internal static class OverlayVolume
         }
     }
 
-    /// <summary>Whether an overlay can be mounted; asked once before the first run.</summary>
+    /// <summary>Whether an overlay can be mounted; asked before the first run, and tried until one could.</summary>
     public static async Task<bool> IsPossibleAsync(string folderBelow)
     {
+        if (s_way is not null)
+        {
+            return true;
+        }
+
         string folder = Directory.CreateDirectory(Path.Combine(folderBelow, "tried")).FullName;
         foreach (string way in s_ways)
         {
-            s_way = way;
             if (Peers.Find("unshare") is { } unshare
-                && (await ToolRun.RunAsync(unshare, [.. ArgumentsFor(folder, "touch", ["file"])], folder)).ExitCode == 0 && File.Exists(Path.Combine(folder, "file")))
+                && (await ToolRun.RunAsync(unshare, [.. ArgumentsFor(way, folder, "touch", ["file"])], folder)).ExitCode == 0 && File.Exists(Path.Combine(folder, "file")))
             {
+                s_way = way;
                 return true;
             }
         }
@@ -44,8 +49,10 @@ internal static class OverlayVolume
     }
 
     /// <summary>What <c>unshare</c> has to be told.</summary>
-    public static IEnumerable<string> ArgumentsFor(string folder, string program, IEnumerable<string> arguments) =>
-        [s_way!, "sh", "-c", Script, "sh", Beside(folder, "lower"), folder, Beside(folder, "work"), program, .. arguments];
+    public static IEnumerable<string> ArgumentsFor(string folder, string program, IEnumerable<string> arguments) => ArgumentsFor(s_way!, folder, program, arguments);
+
+    private static IEnumerable<string> ArgumentsFor(string way, string folder, string program, IEnumerable<string> arguments) =>
+        [way, "sh", "-c", Script, "sh", Beside(folder, "lower"), folder, Beside(folder, "work"), program, .. arguments];
 
     private static string Beside(string folder, string what) => Directory.CreateDirectory($"{folder}.{what}").FullName;
 }

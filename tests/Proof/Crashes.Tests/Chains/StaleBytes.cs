@@ -4,7 +4,7 @@ namespace QedVd.Crashes.Tests.Chains;
 
 /// <summary>
 /// Crash model M2: what was never written of a file that grew holds whatever lay on the medium after a power loss, <see cref="SparseBytes.Garbage"/> here.
-/// Of what the file was before it is not assumed, even where it was cut and grew again in between; nor of a raw file that grew: it has no place to note how
+/// Of what the file was before it is not assumed, even where it was cut and grew again in between; nor of a raw file that was there: it has no place to note how
 /// much of it counts, and until the growth is durable its new part is not promised to be zero.
 /// </summary>
 internal static class StaleBytes
