@@ -20,8 +20,8 @@ public sealed record MutationPart(string Project, string TestProject, string Fil
     private static readonly string[] s_chainTests = ["Tests.Chains", "Tests.Rearranging", "Tests.Maintenance", "Tests.References"];
     private static readonly string[] s_slowChainTests = ["RequestGateTests", "LiveTests", "PushInterruption", "PushMerge", "RandomChain", "CostTests", "PullFault", "PullModel", "ChainModel", "PushCommit", "MergeUp", "QedMaintenance"];
 
-    /// <summary>The folders, from the root of the repository.</summary>
-    public static IReadOnlyList<string> Folders { get; } = ["src/Backends.Qed/Format", "src/Backends.Qed/Tables", "src/Backends.Qed/Allocation", "src/Host/Chains"];
+    /// <summary>The folders, from the root of the repository; the one that takes longest first.</summary>
+    public static IReadOnlyList<string> Folders { get; } = ["src/Host/Chains", "src/Backends.Qed/Format", "src/Backends.Qed/Tables", "src/Backends.Qed/Allocation"];
 
     /// <summary>Where the tests of a folder are, and what asks them.</summary>
     public static IReadOnlyList<string> InstrumentsOf(string folder) =>
