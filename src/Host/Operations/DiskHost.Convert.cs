@@ -80,10 +80,10 @@ public sealed partial class DiskHost
         await using (file.ConfigureAwait(false))
         {
             bool isDurable = options.TargetMode != ConsistencyMode.Unsafe;
-            var barriers = new EarlyBarriers(file.Storage);
-            try
+            var barriers = new EarlyBarriers(isDurable ? file.Storage : null);
+            OperationResult result = default;
+            await barriers.WhileAsync(async () =>
             {
-                OperationResult result;
                 // What equals the parent is left out here already.
                 VirtualDisk copy = await OpenNewAsync(file, format, parent?.Disk, parent is null ? ImageOpenFlags.None : ImageOpenFlags.HonorSame, cancellationToken).ConfigureAwait(false);
                 await using (copy.ConfigureAwait(false))
@@ -97,26 +97,15 @@ public sealed partial class DiskHost
                         Workers = options.Workers ?? DiskCopier.DefaultWorkers,
                         Limiter = options.MaxBytesPerSecond > 0 ? limiter : null,
                         ShareInto = file.Storage,
-                        Written = isDurable ? barriers.Note : null,
+                        Written = barriers.Note,
                     };
                     result = await copier.RunAsync(cancellationToken).ConfigureAwait(false);
                     progress?.Report(new OperationProgress(result.DiskBytes, result.DiskBytes, isDurable ? "making durable" : "closing"));
                     await copy.CloseAsync().ConfigureAwait(false);
                 }
-
-                await barriers.EndAsync(throws: true).ConfigureAwait(false);
-                await file.PublishAsync(isDurable, cancellationToken).ConfigureAwait(false);
-                return result;
-            }
-            catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
-            {
-                await barriers.EndAsync(throws: true).ConfigureAwait(false);
-                throw;
-            }
-            finally
-            {
-                await barriers.EndAsync(throws: false).ConfigureAwait(false);
-            }
+            }).ConfigureAwait(false);
+            await file.PublishAsync(isDurable, cancellationToken).ConfigureAwait(false);
+            return result;
         }
     }
 

@@ -142,7 +142,7 @@ public sealed class ImagesInMemoryTests
     }
 
     [Fact]
-    public async Task Pull_ThatCanNeitherReadOn_NorWriteWhatItHasRead_FailsWithTheRead_AndLosesNothing()
+    public async Task Pull_ThatCanNeitherReadOn_NorWriteWhatItHasRead_Fails_AndLosesNothing()
     {
         var chain = new SimulatedChain(512 * Block, 512 * Block);
         chain.Fill(1, 7);
@@ -154,7 +154,8 @@ public sealed class ImagesInMemoryTests
 
         ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.FlattenAsync(cancellationToken: Stop));
 
-        Assert.Equal(ImageErrorKind.Io, failed.Kind);
+        // Whichever comes first: one thread reads on while the other writes.
+        Assert.True(failed.Kind is ImageErrorKind.Io or ImageErrorKind.OutOfSpace, failed.ToString());
         chain.Top.ClearFaults();
         parent.FromOffset = long.MaxValue;
         Assert.Equal(2, disk.Levels.Count);

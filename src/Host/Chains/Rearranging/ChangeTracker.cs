@@ -69,6 +69,15 @@ internal sealed class ChangeTracker
         return (start, (after == end ? _lengthBytes : after << _unitShift) - start);
     }
 
+    /// <summary>All runs of changes, in order.</summary>
+    public IEnumerable<(long OffsetBytes, long LengthBytes)> Runs()
+    {
+        for (long at = 0; FindNext(at) is { } run; at = run.OffsetBytes + run.LengthBytes)
+        {
+            yield return run;
+        }
+    }
+
     /// <summary>How many bytes may have been changed, in whole units.</summary>
     public long CountBytes()
     {

@@ -23,10 +23,8 @@ internal static class PullRoom
         long bytes = 0;
         while (walk.OffsetBytes < length)
         {
-            if (await walk.NextAsync(cancellationToken).ConfigureAwait(false) is { IsZero: false } piece)
-            {
-                bytes += Generation.RoundUp(piece.LengthBytes, block);
-            }
+            PullPiece piece = await walk.NextAsync(cancellationToken).ConfigureAwait(false);
+            bytes += piece.IsZero ? 0 : Generation.RoundUp(piece.LengthBytes, block);
         }
 
         return bytes;

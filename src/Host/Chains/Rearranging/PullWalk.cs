@@ -48,9 +48,9 @@ internal sealed class PullWalk
     /// <summary>Where the walk has come to.</summary>
     public long OffsetBytes { get; private set; }
 
-    /// <summary>The next piece; null at the end, and now and then on the way, so that the caller can say how far it is.</summary>
+    /// <summary>The next piece; an empty one at the end, and now and then on the way, so that the caller can say how far it is.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<PullPiece?> NextAsync(CancellationToken cancellationToken)
+    public async ValueTask<PullPiece> NextAsync(CancellationToken cancellationToken)
     {
         const int MaxSteps = 4096;
         var piece = new PullPiece(OffsetBytes, OffsetBytes, IsZero: false, IsOverData: false);
@@ -84,7 +84,7 @@ internal sealed class PullWalk
             }
         }
 
-        return piece.LengthBytes == 0 ? null : piece;
+        return piece.LengthBytes == 0 ? piece with { OffsetBytes = OffsetBytes, EndBytes = OffsetBytes } : piece;
     }
 
     /// <summary>What is known of the blocks at an offset, which starts one, up to where it changes.</summary>

@@ -115,7 +115,7 @@ public sealed partial class VirtualDisk
     }
 
     private LevelPush NewPush(IReadOnlyList<Level> levels, VirtualDisk target, ChainOperationOptions options, long totalBytes, string phase, IProgress<OperationProgress>? progress) =>
-        new(levels, target, LimiterFor(options), totalBytes, phase, progress);
+        new(levels, target, LimiterFor(options), EarlyBarriersOf(target), totalBytes, phase, progress);
 
     /// <summary>Frees, in the top, what has not been changed since <paramref name="changes"/> began: the level beneath has the same, durably.</summary>
     private async ValueTask EmptyTopAsync(ChangeTracker changes, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)

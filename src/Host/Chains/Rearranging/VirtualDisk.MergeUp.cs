@@ -31,7 +31,7 @@ public sealed partial class VirtualDisk
         VirtualDisk target = from == 0 ? this : await work.WriteToAsync(from).ConfigureAwait(false);
         target.RequireCapability(ImageCapabilities.SetParent, "change the parent's name in");
         using RateLimiter limiter = LimiterFor(options);
-        long copied = await target.PullAsync(new ChainView([.. levels.Skip(from + 1)]), new ChainView(beneath), limiter, progress, work.Token).ConfigureAwait(false);
+        long copied = await target.PullAsync(new ChainView([.. levels.Skip(from + 1)]), new ChainView(beneath), limiter, EarlyBarriersOf(target), progress, work.Token).ConfigureAwait(false);
         if (beforeRelink is not null)
         {
             await beforeRelink().ConfigureAwait(false);

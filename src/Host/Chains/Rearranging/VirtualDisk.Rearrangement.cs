@@ -211,6 +211,9 @@ public sealed partial class VirtualDisk
     /// <summary>Keeps what an operation copies within the bounds that it was given.</summary>
     private RateLimiter LimiterFor(ChainOperationOptions options) => new(options.MaxBytesPerSecond, _host?.Opener.Time ?? TimeProvider.System);
 
+    /// <summary>For the top of a disk that an operation on this one writes to.</summary>
+    private EarlyBarriers EarlyBarriersOf(VirtualDisk target) => new(_options.Mode == ConsistencyMode.Unsafe ? null : target._generation.Levels[0].Storage);
+
     private void RequireParentAsOpened(string operation)
     {
         if (_generation.IsParentRenamed)

@@ -82,7 +82,7 @@ public sealed partial class VirtualDisk
         IReadOnlyList<Level> old = work.Levels;
         await PullRoom.RequireAsync(old, 0, beneath, options, operation, work.Token).ConfigureAwait(false);
         using RateLimiter limiter = LimiterFor(options);
-        long copied = await PullAsync(new ChainView([.. old.Skip(1)]), new ChainView(beneath), limiter, progress, work.Token).ConfigureAwait(false);
+        long copied = await PullAsync(new ChainView([.. old.Skip(1)]), new ChainView(beneath), limiter, EarlyBarriersOf(this), progress, work.Token).ConfigureAwait(false);
         if (parent is not null || old[0].Image.Parent is not null)
         {
             // Durable in itself. From here on there is no way back, and nothing that could fail.

@@ -86,7 +86,7 @@ internal sealed class ChainCopier : IAsyncDisposable
         PendingFile file = await _host.CreateFileAsync(_paths[depth], level.FormatId, create, _options.Overwrite, cancellationToken).ConfigureAwait(false);
         _files.Add(file);
         var barriers = new EarlyBarriers(file.Storage);
-        try
+        await barriers.WhileAsync(async () =>
         {
             // As if nothing lay beneath it: parts of blocks may be written, and zeros are stored all the same.
             VirtualDisk copy = await _host.OpenNewAsync(file, level.FormatId, parent: null, ImageOpenFlags.HonorZeroes, cancellationToken).ConfigureAwait(false);
@@ -109,19 +109,8 @@ internal sealed class ChainCopier : IAsyncDisposable
 
                 await copy.CloseAsync().ConfigureAwait(false);
             }
-
-            await barriers.EndAsync(throws: true).ConfigureAwait(false);
-            _described.Add(await DescribeAsync(file, level.FormatId, cancellationToken).ConfigureAwait(false));
-        }
-        catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
-        {
-            await barriers.EndAsync(throws: true).ConfigureAwait(false);
-            throw;
-        }
-        finally
-        {
-            await barriers.EndAsync(throws: false).ConfigureAwait(false);
-        }
+        }).ConfigureAwait(false);
+        _described.Add(await DescribeAsync(file, level.FormatId, cancellationToken).ConfigureAwait(false));
     }
 
     private async ValueTask<ImageDescription> DescribeAsync(PendingFile file, string format, CancellationToken cancellationToken)

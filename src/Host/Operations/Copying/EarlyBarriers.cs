@@ -1,7 +1,8 @@
 namespace QedVd.Host;
 
-/// <summary>Begins to make a new file durable while more of it is written, so that little is left to wait for at the end. No promise lies in it.</summary>
-internal sealed class EarlyBarriers(IImageStorage storage)
+/// <summary>Begins to make a file durable while more of it is written, so that little is left to wait for at the end. No promise lies in it.</summary>
+/// <param name="storage">The file; null: nothing is to be durable.</param>
+internal sealed class EarlyBarriers(IImageStorage? storage)
 {
     private const long StepBytes = 128L << 20;
 
@@ -11,16 +12,30 @@ internal sealed class EarlyBarriers(IImageStorage storage)
     /// <summary>So much has been written. Called by one at a time.</summary>
     public void Note(long writtenBytes)
     {
-        if (writtenBytes - _asked >= StepBytes && _barrier.IsCompleted)
+        if (storage is not null && writtenBytes - _asked >= StepBytes && _barrier.IsCompleted)
         {
             _asked = writtenBytes;
             _barrier = storage.BarrierAsync().AsTask();
         }
     }
 
-    /// <summary>Waits for what is under way; throws what it met, when that is wanted: the file is fenced then, and the cause is here.</summary>
-    public async ValueTask EndAsync(bool throws)
+    /// <summary>Runs what writes and calls <see cref="Note"/>; nothing is under way afterwards.</summary>
+    public async ValueTask WhileAsync(Func<ValueTask> write)
     {
-        await _barrier.ConfigureAwait(throws ? ConfigureAwaitOptions.None : ConfigureAwaitOptions.SuppressThrowing);
+        try
+        {
+            await write().ConfigureAwait(false);
+            await _barrier.ConfigureAwait(false);
+        }
+        catch (ImageException exception) when (exception.Kind == ImageErrorKind.Fenced)
+        {
+            // A barrier that failed has fenced the file: it is the cause.
+            await _barrier.ConfigureAwait(false);
+            throw;
+        }
+        finally
+        {
+            await _barrier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 }

@@ -1,0 +1,99 @@
+using System.Buffers;
+
+namespace QedVd.Host;
+
+/// <summary>Reads some runs of the levels that are pushed, as many at a time as fill one buffer, and writes them into the target.</summary>
+internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWorker<PushRun>, IDisposable
+{
+    // More would let what is written first wait for what is read last.
+    private const int MaxRuns = 64;
+
+    // So that it can be stopped.
+    private const long MaxZeroBytes = 1L << 30;
+
+    private readonly List<PushRun> _runs = [];
+    private byte[]? _data;
+    private int _takenBytes;
+
+    public bool TryTake(PushRun run)
+    {
+        int length = DataBytes(run);
+        if (_runs.Count == MaxRuns || length > push.PieceBytes - _takenBytes)
+        {
+            return false;
+        }
+
+        _runs.Add(run);
+        _takenBytes += length;
+        return true;
+    }
+
+    /// <summary>Reads.</summary>
+    public async ValueTask PrepareAsync(CancellationToken cancellationToken)
+    {
+        int start = 0;
+        foreach (PushRun run in _runs)
+        {
+            if (run.Kind == PushKind.Data)
+            {
+                int length = DataBytes(run);
+                await push.Limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
+                _data ??= ArrayPool<byte>.Shared.Rent(push.PieceBytes);
+                await ChainReader.ReadAsync<AsyncIo>(push.Union, 0, run.OffsetBytes, new IoBuffer(_data.AsMemory(start, length)), cancellationToken).ConfigureAwait(false);
+                start += length;
+            }
+        }
+    }
+
+    /// <summary>Writes.</summary>
+    public async ValueTask<bool> FinishAsync(CancellationToken cancellationToken)
+    {
+        int start = 0;
+        foreach (PushRun run in _runs)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (run.Kind == PushKind.Zero)
+            {
+                await ZeroAsync(run, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            int length = DataBytes(run);
+            await target.WriteAsync(run.OffsetBytes, _data.AsMemory(start, length), WriteFlags.None, cancellationToken).ConfigureAwait(false);
+            push.Note(length);
+            start += length;
+        }
+
+        _runs.Clear();
+        _takenBytes = 0;
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (_data is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_data);
+            _data = null;
+        }
+    }
+
+    // Zeros are not read.
+    private static int DataBytes(in PushRun run) => run.Kind == PushKind.Data ? (int)run.LengthBytes : 0;
+
+    // What reads as zero already, and goes on to, needs no marker, and no table for one.
+    private async ValueTask ZeroAsync(PushRun run, CancellationToken cancellationToken)
+    {
+        for (long at = run.OffsetBytes; at < run.EndBytes;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            DiskExtent extent = await target.MapAsync(at, Math.Min(MaxZeroBytes, run.EndBytes - at), cancellationToken).ConfigureAwait(false);
+            if (!extent.ReadsZero || (extent.Depth > 0 && target.HasMutableParents))
+            {
+                await target.WriteZeroesAsync(at, extent.LengthBytes, WriteFlags.MayUnmap, cancellationToken).ConfigureAwait(false);
+            }
+
+            at = extent.EndBytes;
+        }
+    }
+}
