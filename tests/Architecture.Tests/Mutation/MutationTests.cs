@@ -5,8 +5,8 @@ using QedVd.TestKit;
 namespace QedVd.Architecture.Tests.Mutation;
 
 /// <summary>
-/// <c>./test --long mutation</c>: dotnet-stryker changes the engine and the chains in small ways, one at a time, and the unit tests ought to fail. One part
-/// of a folder after the other, until the time is over or all have been looked at; what survived is in artifacts/mutation/survivors-*.txt.
+/// <c>./test --long mutation</c>: dotnet-stryker changes the engine and the chains in small ways, one at a time, and the unit tests ought to fail. Some files
+/// after the others, until the time is over or all have been looked at; docs/mutants.md has the figures, artifacts/mutation/survivors-*.txt what survived.
 /// </summary>
 [Trait("Long", "mutation")]
 public sealed class MutationTests
@@ -16,38 +16,43 @@ public sealed class MutationTests
     private static readonly string[] s_undetected = ["Survived", "NoCoverage"];
 
     [Fact]
-    public async Task Mutants_OfTheEngineAndTheChains_AreCountedPartByPart()
+    public async Task Mutants_OfTheEngineAndTheChains_AreCountedFileByFile()
     {
-        // Otherwise a project that was renamed would silently be left out.
-        Assert.All(MutationPart.Folders.SelectMany(MutationPart.PartsOf), part => Assert.True(File.Exists(Checkout.PathOf(part.TestProject, $"QedVd.{Path.GetFileName(part.TestProject)}.csproj")), part.TestProject));
+        // Otherwise a project or a folder that was renamed would silently be left out.
+        Assert.All(MutationPart.Folders, folder => Assert.All(MutationPart.Split(folder, MutationPart.FilesOf(folder)), part => Assert.All([part.ProjectFile, part.TestProjectFile], file => Assert.True(File.Exists(file), file))));
+        Assert.All(MutationPart.Folders, folder => Assert.NotEmpty(MutationPart.FilesOf(folder)));
         if (!LongRun.IsAsked("mutation"))
         {
             return;
         }
 
         (await ToolRun.RunAsync("dotnet", ["tool", "restore"], Checkout.Root, s_limit)).ShouldExitWith(0);
+        string commit = (await ToolRun.RunAsync("git", ["rev-parse", "--short=10", "HEAD"], Checkout.Root, s_limit)).ShouldExitWith(0).Output.Trim();
+        var report = new MutantReport(Checkout.PathOf("docs", "mutants.md"), Checkout.Root);
+        IEnumerable<MutationPart> parts = Parts(file => !report.Holds(file)).Concat(Parts(file => report.Holds(file) && report.MayBeBetter(file, commit)));
         var clock = Stopwatch.StartNew();
-        foreach (string folder in MutationPart.Folders)
+        foreach (MutationPart part in parts)
         {
-            // A search of its own for each: the figures of one hold when the code or the tests of another change.
-            IReadOnlyList<MutationPart> parts = MutationPart.PartsOf(folder);
-            using var search = new ProofSearch($"mutation-{Path.GetFileName(folder).ToLowerInvariant()}", [folder, .. MutationPart.InstrumentsOf(folder)]);
-            while (clock.Elapsed < LongRun.Budget("mutation", TimeSpan.Zero) && search.GoesOn(done: 0, atLeast: 0))
+            if (clock.Elapsed >= LongRun.Budget("mutation", TimeSpan.Zero))
             {
-                long number = search.Next();
-                if (number >= parts.Count)
-                {
-                    break;
-                }
-
-                (int undetected, int all) = await RunAsync(parts[(int)number], $"{search.Name}-{number}");
-                search.Count(Measure.Mutants, all, undetected);
-                search.Completed(number);
+                break;
             }
+
+            var contents = part.Files.ToDictionary(file => file, report.ContentOf);
+            foreach ((string file, int survived, int all) in await RunAsync(part))
+            {
+                report.Set(file, all, survived, commit, contents[file]);
+                Figures.Add(Measure.Mutants, all, survived);
+            }
+
+            report.Save(MutationPart.Folders);
         }
     }
 
-    private static async Task<(int Undetected, int All)> RunAsync(MutationPart part, string name)
+    private static MutationPart[] Parts(Func<string, bool> isWanted) =>
+        [.. MutationPart.Folders.SelectMany(folder => MutationPart.Split(folder, [.. MutationPart.FilesOf(folder).Where(isWanted)]))];
+
+    private static async Task<IReadOnlyList<(string File, int Survived, int All)>> RunAsync(MutationPart part)
     {
         string folder = Checkout.PathOf("artifacts", "mutation");
         string output = Path.Combine(folder, "run");
@@ -61,43 +66,52 @@ public sealed class MutationTests
         Directory.CreateDirectory(program);
         await File.WriteAllTextAsync(Path.Combine(program, "xunit.runner.json"), """{ "stopOnFail": true }""");
 
-        // What takes longer counts as noticed; a machine that has other things to do must not make it so.
+        // What takes longer counts as noticed; a machine that has other things to do must not make it so. What a console or a test process does with
+        // ConfigureAwait is the same either way.
         string settings = Path.Combine(folder, "stryker-config.json");
-        await File.WriteAllTextAsync(settings, """{ "stryker-config": { "additional-timeout": 20000 } }""");
+        await File.WriteAllTextAsync(settings, """{ "stryker-config": { "additional-timeout": 20000, "ignore-methods": ["ConfigureAwait"] } }""");
 
         // A build output of its own, and none of what ./test tells its own tests. With the runner for VSTest no change would reach the tests of xunit.v3.
         string[] environment = ["-u", "QEDVD_LONG", "-u", "QEDVD_LONG_MINUTES", "-u", "QEDVD_FIGURES", $"ArtifactsPath={folder}", "MSBUILDDISABLENODEREUSE=1", "UseSharedCompilation=false"];
         string[] options =
         [
             "--skip-version-check", "--config-file", settings, "--test-runner", "mtp", "--configuration", "Release", "--concurrency", "2", "--reporter", "Json", "--output", output,
-            "--project", $"{part.Project}.csproj", "--test-case-filter", part.Filter,
+            "--project", Path.GetFileName(part.ProjectFile), "--test-case-filter", part.Filter,
         ];
         ToolRun run = await ToolRun.RunAsync(
-            "env", [.. environment, "dotnet", "stryker", .. options, .. part.Files.SelectMany(file => new[] { "--mutate", file })], Checkout.PathOf(part.TestProject), s_limit);
+            "env", [.. environment, "dotnet", "stryker", .. options, .. part.Files.SelectMany(file => new[] { "--mutate", Path.GetRelativePath(part.Project, file) })], Checkout.PathOf(part.TestProject), s_limit);
         string report = Path.Combine(output, "reports", "mutation-report.json");
         Assert.True(run.ExitCode == 0 && File.Exists(report), $"'{run.CommandLine}' ended with {run.ExitCode}.\n{run.Output}\n{run.Error}");
 
         using JsonDocument document = JsonDocument.Parse(await File.ReadAllBytesAsync(report));
-        int undetected = 0;
-        int detected = 0;
         List<string> survivors = [];
-        foreach (JsonProperty file in document.RootElement.GetProperty("files").EnumerateObject())
+
+        // A file without code that could be changed is not in the report.
+        var counts = part.Files.ToDictionary(file => file, _ => (Survived: 0, All: 0));
+        foreach (JsonProperty each in document.RootElement.GetProperty("files").EnumerateObject())
         {
-            foreach (JsonElement mutant in file.Value.GetProperty("mutants").EnumerateArray())
+            string file = Path.GetRelativePath(Checkout.Root, each.Name).Replace('\\', '/');
+            foreach (JsonElement mutant in each.Value.GetProperty("mutants").EnumerateArray())
             {
                 string status = mutant.GetProperty("status").GetString()!;
-                detected += s_detected.Contains(status) ? 1 : 0;
-                if (s_undetected.Contains(status))
+                bool hasSurvived = s_undetected.Contains(status);
+                if (!hasSurvived && !s_detected.Contains(status))
                 {
-                    undetected++;
+                    continue;
+                }
+
+                (int survived, int all) = counts[file];
+                counts[file] = (survived + (hasSurvived ? 1 : 0), all + 1);
+                if (hasSurvived)
+                {
                     int line = mutant.GetProperty("location").GetProperty("start").GetProperty("line").GetInt32();
-                    survivors.Add($"{Path.GetRelativePath(Checkout.Root, file.Name)}:{line}: {status}: {mutant.GetProperty("mutatorName").GetString()}: {mutant.GetProperty("replacement").GetString()!.ReplaceLineEndings(" ")}");
+                    survivors.Add($"{file}:{line}: {status}: {mutant.GetProperty("mutatorName").GetString()}: {mutant.GetProperty("replacement").GetString()!.ReplaceLineEndings(" ")}");
                 }
             }
         }
 
-        Assert.True(detected + undetected > 0, $"No mutant was tried in {string.Join(", ", part.Files)}.");
-        await File.WriteAllLinesAsync(Path.Combine(folder, $"survivors-{name}.txt"), survivors);
-        return (undetected, detected + undetected);
+        Assert.True(counts.Values.Any(count => count.All > 0), $"No mutant was tried in {string.Join(", ", part.Files)}.");
+        await File.WriteAllLinesAsync(Path.Combine(folder, $"survivors-{DateTime.UtcNow:yyyyMMdd-HHmmss}.txt"), survivors);
+        return [.. counts.Select(count => (count.Key, count.Value.Survived, count.Value.All))];
     }
 }
