@@ -181,23 +181,26 @@ public sealed partial class FileStorage
 
     private void Barrier(bool withAttributes)
     {
-        ThrowIfFenced("make durable");
-        try
+        lock (_barrierGate)
         {
-            ThrowIfTruncated();
-            if (withAttributes)
+            ThrowIfFenced("make durable");
+            try
             {
-                _file.FlushAll();
+                ThrowIfTruncated();
+                if (withAttributes)
+                {
+                    _file.FlushAll();
+                }
+                else
+                {
+                    _file.Flush();
+                }
             }
-            else
+            catch (ImageException exception)
             {
-                _file.Flush();
+                _fence = FenceRegistry.Remember(_file, exception.Message);
+                throw;
             }
-        }
-        catch (ImageException exception)
-        {
-            _fence = FenceRegistry.Remember(_file, exception.Message);
-            throw;
         }
     }
 

@@ -21,6 +21,9 @@ public sealed partial class FileStorage : IImageStorage
     private readonly FileLocking _locking;
     private readonly BarrierQueue _barriers;
     private readonly Lock _lengthGate = new();
+
+    // The system tells of data that it could not write once: a barrier beside one that is told of it would pass.
+    private readonly Lock _barrierGate = new();
     private volatile StorageFence? _fence;
     private StorageFence? _earlierFence;
 

@@ -66,6 +66,9 @@ public sealed class EarlyBarriersTests
         ImageException failure = await Assert.ThrowsAsync<ImageException>(() => barriers.WhileAsync(async () =>
         {
             barriers.Note(Step);
+
+            // What was under way when it failed.
+            barriers.Note(3 * Step);
             if (isWrittenOn)
             {
                 await storage.WriteAsync(0, new byte[512], Stop);

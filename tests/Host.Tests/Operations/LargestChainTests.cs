@@ -51,6 +51,37 @@ public sealed class LargestChainTests : IDisposable
         Assert.Equal(new byte[1024], bytes);
     }
 
+    [Theory]
+    [InlineData("flatten")]
+    [InlineData("merge up")]
+    [InlineData("merge down")]
+    [InlineData("commit")]
+    public async Task Operation_OnTheLargestChain_TakesItsLastBlockWithIt(string operation)
+    {
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        Make("base.qed", null);
+        Make("mid.qed", "base.qed");
+        using (VirtualDisk middle = _test.Host.OpenDisk(_test["mid.qed"]))
+        {
+            middle.Write(Size - 1024, Enumerable.Repeat((byte)9, 1024).ToArray());
+        }
+
+        Make("top.qed", "mid.qed");
+        await using VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]);
+        Task work = operation switch
+        {
+            "flatten" => disk.FlattenAsync(cancellationToken: stop).AsTask(),
+            "commit" => disk.CommitAsync(new CommitOptions { TargetDepth = 2 }, cancellationToken: stop).AsTask(),
+            "merge up" => disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: stop).AsTask(),
+            _ => disk.MergeAsync(new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down }, cancellationToken: stop).AsTask(),
+        };
+        await work;
+
+        byte[] bytes = new byte[2048];
+        await disk.ReadAsync(Size - 2048, bytes, stop);
+        Assert.Equal([.. new byte[1024], .. Enumerable.Repeat((byte)9, 1024)], bytes);
+    }
+
     [Fact]
     public async Task ReadConvertAndCompare_OfTheLargestDeepChain_ReachItsEnd()
     {

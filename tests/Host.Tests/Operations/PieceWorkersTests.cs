@@ -44,6 +44,30 @@ public sealed class PieceWorkersTests
     }
 
     [Fact]
+    public async Task Run_WorkerThatFails_LetsNobodyWaitOn()
+    {
+        var waiting = new Worker(0, 1, []) { Preparing = cancellationToken => Task.Delay(Timeout.Infinite, cancellationToken) };
+        var failing = new Worker(1, 1, []) { Preparing = _ => Task.FromException(new InvalidDataException("now")) };
+
+        Task run = PieceWorkers<int>.RunAsync(PlanAsync(10), [waiting, failing], isOrdered: true, default).AsTask();
+
+        InvalidDataException failure = await Assert.ThrowsAsync<InvalidDataException>(() => run.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.Equal("now", failure.Message);
+    }
+
+    [Fact]
+    public async Task Run_ThatIsCancelled_SaysSo_WithTheCallersToken()
+    {
+        using var stop = new CancellationTokenSource();
+        var waiting = new Worker(0, 1, []) { Preparing = cancellationToken => Task.Delay(Timeout.Infinite, cancellationToken) };
+
+        Task run = PieceWorkers<int>.RunAsync(PlanAsync(10), [waiting], isOrdered: true, stop.Token).AsTask();
+        await stop.CancelAsync();
+
+        Assert.Equal(stop.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run)).CancellationToken);
+    }
+
+    [Fact]
     public async Task Run_WorkerWithoutRoomForOnePiece_Fails_InsteadOfLeavingTheRestOut() =>
         await Assert.ThrowsAsync<InvalidOperationException>(() => PieceWorkers<int>.RunAsync(PlanAsync(10), [new Worker(0, room: 0, [])], isOrdered: true, default).AsTask());
 
@@ -84,6 +108,8 @@ public sealed class PieceWorkersTests
 
         public int MostAtATime { get; private set; }
 
+        public Func<CancellationToken, Task> Preparing { get; init; } = _ => Task.CompletedTask;
+
         public bool TryTake(int piece)
         {
             if (_pieces.Count == room)
@@ -103,6 +129,7 @@ public sealed class PieceWorkersTests
                 await Task.Yield();
             }
 
+            await Preparing(cancellationToken);
             if (_pieces.Contains(FailsAt))
             {
                 throw new InvalidDataException($"{FailsAt}");

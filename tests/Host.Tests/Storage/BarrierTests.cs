@@ -158,6 +158,38 @@ public sealed class BarrierTests : IDisposable
     }
 
     [Fact]
+    public async Task Barrier_BesideOneThatFails_FailsToo()
+    {
+        // The system tells one of them of what it could not write; the other would pass.
+        using var first = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        string path = _folder.Create("file");
+        int calls = 0;
+        using var storage = FileStorage.Open(path, new FileStorageOptions
+        {
+            BarrierSeam = () =>
+            {
+                if (Interlocked.Increment(ref calls) == 1)
+                {
+                    first.Set();
+                    go.Wait();
+                    throw Failure(path);
+                }
+            },
+        });
+
+        Task awaited = storage.BarrierAsync().AsTask();
+        first.Wait();
+        Task blocking = Task.Factory.StartNew(storage.Barrier, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await Task.WhenAny(blocking, Task.Delay(200, TestContext.Current.CancellationToken));
+        go.Set();
+
+        Assert.Equal(ImageErrorKind.Io, (await Assert.ThrowsAsync<ImageException>(() => awaited)).Kind);
+        Assert.Equal(ImageErrorKind.Fenced, (await Assert.ThrowsAsync<ImageException>(() => blocking)).Kind);
+        Assert.Equal(1, calls);
+    }
+
+    [Fact]
     public async Task Barriers_OfManyFiles_UseTwoThreadsAtMost_AndLeaveThePoolAlone()
     {
         int now = 0;

@@ -79,11 +79,12 @@ internal sealed class LevelPush : IDisposable
         }
     }
 
-    private async ValueTask CopyAsync(IEnumerable<(long OffsetBytes, long LengthBytes)> ranges, CancellationToken cancellationToken)
-    {
-        Note(0);
-        await _barriers.WhileAsync(() => PieceWorkers<PushRun>.RunAsync(RunsAsync(ranges, cancellationToken), _workers, isOrdered: true, cancellationToken)).ConfigureAwait(false);
-    }
+    private ValueTask CopyAsync(IEnumerable<(long OffsetBytes, long LengthBytes)> ranges, CancellationToken cancellationToken) =>
+        _barriers.WhileAsync(async () =>
+        {
+            Note(0);
+            await PieceWorkers<PushRun>.RunAsync(RunsAsync(ranges, cancellationToken), _workers, isOrdered: true, cancellationToken).ConfigureAwait(false);
+        });
 
     private async IAsyncEnumerable<PushRun> RunsAsync(IEnumerable<(long OffsetBytes, long LengthBytes)> ranges, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -10,6 +10,9 @@ internal sealed class PushWalk(Generation union, long offset, long end)
 {
     private const int RunsPerFill = 256;
 
+    // So that making zeros can be stopped.
+    private const long MaxZeroBytes = 1L << 30;
+
     // A level that ends hides what a longer one beneath it holds there: that reads as zero.
     private readonly long _hiddenFrom = union.LengthsBytes.Min();
     private readonly ChainMapWalk _walk = new(union, offset, end);
@@ -20,7 +23,7 @@ internal sealed class PushWalk(Generation union, long offset, long end)
     // What is left of the extent that was looked at last.
     private PushRun _rest;
 
-    /// <summary>The next run, as long as it is of one kind, but not across a multiple of <paramref name="unitBytes"/>; null at the end.</summary>
+    /// <summary>The next run, as long as it is of one kind; data not across a multiple of <paramref name="unitBytes"/>; null at the end.</summary>
     public async ValueTask<PushRun?> NextAsync(long unitBytes, CancellationToken cancellationToken)
     {
         PushRun run = default;
@@ -35,7 +38,8 @@ internal sealed class PushWalk(Generation union, long offset, long end)
                 return run;
             }
 
-            long room = unitBytes - (run.OffsetBytes % unitBytes) - run.LengthBytes;
+            long unit = run.Kind == PushKind.Data ? unitBytes : MaxZeroBytes;
+            long room = unit - (run.OffsetBytes % unit) - run.LengthBytes;
             long taken = run.Kind == PushKind.Skip ? _rest.LengthBytes : Math.Min(room, _rest.LengthBytes);
             run = run with { LengthBytes = run.LengthBytes + taken };
             _rest = _rest with { OffsetBytes = _rest.OffsetBytes + taken, LengthBytes = _rest.LengthBytes - taken };

@@ -8,9 +8,6 @@ internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWor
     // More would let what is written first wait for what is read last.
     private const int MaxRuns = 64;
 
-    // So that it can be stopped.
-    private const long MaxZeroBytes = 1L << 30;
-
     private readonly List<PushRun> _runs = [];
     private byte[]? _data;
     private int _takenBytes;
@@ -87,7 +84,7 @@ internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWor
         for (long at = run.OffsetBytes; at < run.EndBytes;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            DiskExtent extent = await target.MapAsync(at, Math.Min(MaxZeroBytes, run.EndBytes - at), cancellationToken).ConfigureAwait(false);
+            DiskExtent extent = await target.MapAsync(at, run.EndBytes - at, cancellationToken).ConfigureAwait(false);
             if (!extent.ReadsZero || (extent.Depth > 0 && target.HasMutableParents))
             {
                 await target.WriteZeroesAsync(at, extent.LengthBytes, WriteFlags.MayUnmap, cancellationToken).ConfigureAwait(false);

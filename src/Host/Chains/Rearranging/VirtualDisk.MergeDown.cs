@@ -53,6 +53,12 @@ public sealed partial class VirtualDisk
 
                 using LevelPush rest = NewPush([top], below, options, 0, "merging", progress);
                 await CatchUpAsync(work, rest).ConfigureAwait(false);
+                if (rest.CopiedBytes > 0)
+                {
+                    // Else guests would wait for it.
+                    await below.FlushAsync(work.Token).ConfigureAwait(false);
+                }
+
                 await work.HoldWritersAsync().ConfigureAwait(false);
                 bool isReplaced = false;
                 try

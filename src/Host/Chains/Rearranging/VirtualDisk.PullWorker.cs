@@ -135,13 +135,16 @@ public sealed partial class VirtualDisk
         {
             IDiskImage top = pull.Generation.Top;
             long size = top.VirtualSizeBytes;
+
+            // The last block may end where no number reaches.
+            long end = run.LengthBytes < size - run.OffsetBytes ? run.EndBytes : size;
             long copied = 0;
-            RangeLock.Entry entry = await pull.Disk._growth.EnterAsync<AsyncIo>(run.OffsetBytes, run.EndBytes, CancellationToken.None).ConfigureAwait(false);
+            RangeLock.Entry entry = await pull.Disk._growth.EnterAsync<AsyncIo>(run.OffsetBytes, RoundUp(end, pull.BlockBytes), CancellationToken.None).ConfigureAwait(false);
             try
             {
-                for (long at = run.OffsetBytes; at < run.EndBytes;)
+                for (long at = run.OffsetBytes; at < end;)
                 {
-                    Extent extent = await MapTopAsync<AsyncIo>(pull.Generation, at, Math.Min(run.EndBytes, size) - at, CancellationToken.None).ConfigureAwait(false);
+                    Extent extent = await MapTopAsync<AsyncIo>(pull.Generation, at, end - at, CancellationToken.None).ConfigureAwait(false);
                     long length = RoundUp(extent.LengthBytes, pull.BlockBytes);
                     if (extent.Kind == ExtentKind.Free && run.IsZero)
                     {
@@ -154,7 +157,7 @@ public sealed partial class VirtualDisk
                         copied += Math.Min(length, size - at);
                     }
 
-                    at += length;
+                    at += extent.LengthBytes;
                 }
 
                 return copied;

@@ -9,10 +9,10 @@ internal sealed class EarlyBarriers(IImageStorage? storage)
     private Task _barrier = Task.CompletedTask;
     private long _asked;
 
-    /// <summary>So much has been written. Called by one at a time.</summary>
+    /// <summary>So much has been written. Called by one at a time. After one that failed there is no further one: its error is to be told.</summary>
     public void Note(long writtenBytes)
     {
-        if (storage is not null && writtenBytes - _asked >= StepBytes && _barrier.IsCompleted)
+        if (storage is not null && writtenBytes - _asked >= StepBytes && _barrier.IsCompletedSuccessfully)
         {
             _asked = writtenBytes;
             _barrier = storage.BarrierAsync().AsTask();

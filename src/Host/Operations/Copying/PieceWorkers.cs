@@ -14,7 +14,9 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
     private readonly SemaphoreSlim _taking = new(1, 1);
     private readonly Lock _lock = new();
     private readonly IAsyncEnumerator<TPiece> _plan;
-    private readonly CancellationToken _cancellationToken;
+
+    // Also when one has failed: another may be waiting for its turn to read.
+    private readonly CancellationTokenSource _stop;
     private readonly bool _isOrdered;
 
     // Who has prepared its pieces, and not finished them.
@@ -30,7 +32,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
     {
         _plan = plan;
         _isOrdered = isOrdered;
-        _cancellationToken = cancellationToken;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _ready = new (PieceTurn, IPieceWorker<TPiece>)?[workers];
     }
 
@@ -42,11 +44,23 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
         {
             using var work = new PieceWorkers<TPiece>(pieces, workers.Length, isOrdered, cancellationToken);
             await Task.WhenAll(workers.Select(worker => Task.Run(() => work.WorkAsync(worker)))).ConfigureAwait(false);
-            work._failure?.Throw();
+            if (work._failure is { } failure)
+            {
+                if (failure.SourceException is OperationCanceledException)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+
+                failure.Throw();
+            }
         }
     }
 
-    public void Dispose() => _taking.Dispose();
+    public void Dispose()
+    {
+        _taking.Dispose();
+        _stop.Dispose();
+    }
 
     private async Task WorkAsync(IPieceWorker<TPiece> worker)
     {
@@ -55,10 +69,10 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
             var turn = new PieceTurn();
             while (await TakeAsync(worker).ConfigureAwait(false) is { } number)
             {
-                await worker.PrepareAsync(_cancellationToken).ConfigureAwait(false);
+                await worker.PrepareAsync(_stop.Token).ConfigureAwait(false);
                 if (!_isOrdered)
                 {
-                    if (!await worker.FinishAsync(_cancellationToken).ConfigureAwait(false))
+                    if (!await worker.FinishAsync(_stop.Token).ConfigureAwait(false))
                     {
                         _isEnded = true;
                     }
@@ -97,7 +111,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
             bool hasAny = false;
             while (!_isEnded && _failure is null)
             {
-                _cancellationToken.ThrowIfCancellationRequested();
+                _stop.Token.ThrowIfCancellationRequested();
                 _isPieceWaiting = _isPieceWaiting || await _plan.MoveNextAsync().ConfigureAwait(false);
                 if (!_isPieceWaiting)
                 {
@@ -160,7 +174,7 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
                 (_, worker) = ready;
             }
 
-            bool goesOn = await worker.FinishAsync(_cancellationToken).ConfigureAwait(false);
+            bool goesOn = await worker.FinishAsync(_stop.Token).ConfigureAwait(false);
             lock (_lock)
             {
                 if (!goesOn)
@@ -192,6 +206,8 @@ internal sealed class PieceWorkers<TPiece> : IDisposable
                 Release(i);
             }
         }
+
+        _stop.Cancel();
     }
 
     private void Release(long number)
