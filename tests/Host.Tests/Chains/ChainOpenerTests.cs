@@ -216,6 +216,39 @@ public sealed class ChainOpenerTests : IDisposable
         Assert.Contains("it is a folder", ofFolder.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Storage_IsProbedAndOpenedInTheFormThatTheDiskIs(bool isAsync)
+    {
+        var file = new SimulatedFile("top");
+        await _backend.CreateAsync(file.Open(), new ImageCreateOptions { VirtualSizeBytes = Size }, Stop);
+        using var storage = new FormStorage(file.Open());
+        var opener = new ChainOpener(_host.Opener, new DiskOpenOptions());
+
+        Generation chain = isAsync ? await opener.OpenAsync<AsyncIo>(storage, "top", null, Stop) : SyncIo.Complete(opener.OpenAsync<SyncIo>(storage, "top", null, default));
+
+        _open.AddRange(chain.Levels);
+        Assert.True(storage.WereSynchronous.Count > 1);
+        Assert.All(storage.WereSynchronous, isSynchronous => Assert.Equal(!isAsync, isSynchronous));
+    }
+
+    [Fact]
+    public void ParentThatCannotBeOpened_IsNotHeld()
+    {
+        string path = MakeChain("top.qed", "base.qed");
+        using (FileStream file = File.OpenWrite(_test["base.qed"]))
+        {
+            file.Position = 8;
+            file.Write([3, 0, 0, 0]);
+        }
+
+        Assert.Equal(ImageErrorKind.Corrupt, Refusal(path, new DiskOpenOptions()).Kind);
+
+        FileStorage.Open(_test["base.qed"]).Dispose();
+        FileStorage.Open(path).Dispose();
+    }
+
     private string MakeChain(params string[] names)
     {
         for (int i = names.Length - 1; i >= 0; i--)
@@ -235,4 +268,56 @@ public sealed class ChainOpenerTests : IDisposable
     }
 
     private ImageException Refusal(string path, DiskOpenOptions options) => Assert.Throws<ImageException>(() => _host.OpenDisk(path, options).Dispose());
+
+    /// <summary>Notes in which form it is read.</summary>
+    private sealed class FormStorage(IImageStorage inner) : IImageStorage
+    {
+        public List<bool> WereSynchronous { get; } = [];
+
+        public string Name => inner.Name;
+
+        public StorageFacts Facts => inner.Facts;
+
+        public StorageIdentity Identity => inner.Identity;
+
+        public bool IsReadOnly => inner.IsReadOnly;
+
+        public long GetLength() => inner.GetLength();
+
+        public long GetAllocatedBytes() => inner.GetAllocatedBytes();
+
+        public int Read(long offset, Span<byte> buffer)
+        {
+            WereSynchronous.Add(true);
+            return inner.Read(offset, buffer);
+        }
+
+        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            WereSynchronous.Add(false);
+            return inner.ReadAsync(offset, buffer, cancellationToken);
+        }
+
+        public void Write(long offset, ReadOnlySpan<byte> buffer) => inner.Write(offset, buffer);
+
+        public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(offset, buffer, cancellationToken);
+
+        public void SetLength(long lengthBytes) => inner.SetLength(lengthBytes);
+
+        public ValueTask SetLengthAsync(long lengthBytes, CancellationToken cancellationToken = default) => inner.SetLengthAsync(lengthBytes, cancellationToken);
+
+        public void Barrier() => inner.Barrier();
+
+        public ValueTask BarrierAsync(CancellationToken cancellationToken = default) => inner.BarrierAsync(cancellationToken);
+
+        public void PunchHole(long offset, long lengthBytes) => inner.PunchHole(offset, lengthBytes);
+
+        public ValueTask PunchHoleAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default) => inner.PunchHoleAsync(offset, lengthBytes, cancellationToken);
+
+        public StorageExtent GetExtent(long offset) => inner.GetExtent(offset);
+
+        public void Dispose() => inner.Dispose();
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
 }
