@@ -103,7 +103,28 @@ internal sealed class FiveLevels : IDisposable
         return PushChain.ReadAll(disk);
     }
 
+    /// <summary>What an interrupted merge, or a commit from the top, leaves beside its survivor.</summary>
+    public MergeJournal Journal(int from, int to, MergeDirection direction, bool keeps, bool isCommit = false)
+    {
+        bool isDown = direction == MergeDirection.Down;
+        int neighbour = isDown ? Math.Max(0, from - 1) : to + 1;
+        IEnumerable<int> files = isDown ? Enumerable.Range(Math.Max(1, from), to - Math.Max(1, from)) : Enumerable.Range(from + 1, to - from);
+        return new MergeJournal
+        {
+            Survivor = FilePeek.At(PathOf(isDown ? to : from)).Identity,
+            SurvivorFormat = "qed",
+            Direction = direction,
+            IsCommit = isCommit,
+            Neighbour = neighbour == Count ? null : Of(neighbour),
+            TakesTop = isDown && from == 0 && !isCommit,
+            KeepsFiles = keeps,
+            Files = [.. files.Select(Of)],
+        };
+    }
+
     public void Dispose() => _test.Dispose();
+
+    private JournalFile Of(int level) => new(FilePeek.At(PathOf(level)).Identity, new FileInfo(PathOf(level)).Length, PathOf(level));
 
     private static byte[][] Make(string[] clusters)
     {
