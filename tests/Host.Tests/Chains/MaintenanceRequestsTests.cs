@@ -1,0 +1,192 @@
+using QedVd.Backends.Raw;
+using QedVd.Host.Tests.Operations;
+
+namespace QedVd.Host.Tests.Chains;
+
+/// <summary>What the top image, or a new one, is asked for when a disk grows, shrinks, is compacted or gets an overlay.</summary>
+public sealed class MaintenanceRequestsTests : IDisposable
+{
+    private const int Block = 4096;
+    private const int Mega = 1 << 20;
+    private const int Ragged = (10 * Block) + 512;
+
+    private readonly TestHost _test = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _test.Dispose();
+
+    [Theory]
+    [InlineData(Ragged, ExtentKind.Data, Mega, 20 * Block, "write 40960+4096", "resize 81920", "zero 45056+36864")]
+    [InlineData(Ragged, ExtentKind.Zero, Mega, 20 * Block, "zero 40960+4096", "resize 81920", "zero 45056+36864")]
+    [InlineData(Ragged, ExtentKind.Data, Mega, (10 * Block) + 1024, "write 40960+4096", "resize 41984")]
+    [InlineData(Ragged, ExtentKind.Data, 15 * Block, 20 * Block, "write 40960+4096", "resize 81920", "zero 45056+16384")]
+    [InlineData(Ragged, ExtentKind.Data, (15 * Block) - 512, 20 * Block, "write 40960+4096", "resize 81920", "zero 45056+16384")]
+    [InlineData(Ragged, ExtentKind.Data, 10 * Block, 20 * Block, "resize 81920")]
+    [InlineData(Ragged, ExtentKind.Data, Ragged, 20 * Block, "resize 81920")]
+    [InlineData(Ragged, ExtentKind.Data, Ragged + 512, 20 * Block, "write 40960+4096", "resize 81920")]
+    [InlineData(10 * Block, ExtentKind.Data, Mega, 12 * Block, "resize 49152", "zero 40960+8192")]
+    [InlineData(10 * Block, ExtentKind.Data, 5 * Block, 12 * Block, "resize 49152")]
+    public async Task Growing_FirstSettlesTheLastBlock_AndHidesWhatLiesBeneathTheNewOnes(long size, ExtentKind beneath, long sizeBeneath, long newSize, params string[] asked)
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Free);
+        using VirtualDisk disk = TestDisks.Compose(new MaintainedImage(traced, size), new TracedImage("base", sizeBeneath, Block, beneath, 9));
+
+        await disk.ResizeAsync(newSize, cancellationToken: Stop);
+
+        Assert.Equal(asked, traced.Asked);
+        Assert.Equal(newSize, disk.LengthBytes);
+    }
+
+    [Fact]
+    public async Task Growing_LeavesAloneWhatTheTopHolds()
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Free);
+        using VirtualDisk disk = TestDisks.Compose(new MaintainedImage(traced, Ragged), new TracedImage("base", Mega, Block, ExtentKind.Data, 9));
+        traced.Set(10 * Block, Block, ExtentKind.Data);
+        traced.Set(13 * Block, 2 * Block, ExtentKind.Zero);
+
+        await disk.ResizeAsync(18 * Block, cancellationToken: Stop);
+
+        Assert.Equal(["resize 73728", "zero 45056+8192", "zero 61440+12288"], traced.Asked);
+    }
+
+    [Fact]
+    public async Task Resizing_ToTheSizeThatItHas_AsksNothing_AndShrinkingSaysThatItMay()
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Data);
+        var image = new MaintainedImage(traced, 20 * Block);
+        using VirtualDisk disk = TestDisks.Compose(image, new TracedImage("base", Mega, Block, ExtentKind.Data, 9));
+
+        await disk.ResizeAsync(20 * Block, mayShrink: true, cancellationToken: Stop);
+        Assert.Empty(traced.Asked);
+        await disk.ResizeAsync(5 * Block, mayShrink: true, cancellationToken: Stop);
+        await disk.ResizeAsync(6 * Block, mayShrink: true, cancellationToken: Stop);
+
+        Assert.Equal(["resize 20480 or less", "resize 24576"], traced.Asked);
+        Assert.Equal(6 * Block, disk.LengthBytes);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Compacting_AsksOnlyForWhatIsWanted_AndComparesInsideOfTheDiskOnly(bool dropZeroBlocks)
+    {
+        byte[] same = new byte[Block], different = new byte[Block];
+        same.AsSpan().Fill(9);
+        same.CopyTo(different, 0);
+        different[512] = 1;
+        List<bool> equal = [];
+        CompactOptions? asked = null;
+        var image = new MaintainedImage(new TracedImage("top", Mega, Block, ExtentKind.Data), Ragged)
+        {
+            OnCompact = async options =>
+            {
+                asked = options;
+                if (options.EqualsBeneath is { } equals)
+                {
+                    foreach ((int block, byte[] data) in ((int, byte[])[])[(0, same), (0, different), (10, same), (10, different), (11, different)])
+                    {
+                        equal.Add(await equals(block * Block, data, Stop));
+                    }
+
+                    different[511] = 1;
+                    equal.Add(await equals(10 * Block, different, Stop));
+                }
+            },
+        };
+        using VirtualDisk disk = TestDisks.Compose(image, new TracedImage("base", Mega, Block, ExtentKind.Data, 9));
+        using VirtualDisk alone = TestDisks.Compose(image);
+
+        await disk.CompactAsync(new DiskCompactOptions { DropZeroBlocks = dropZeroBlocks, DropBlocksEqualToParent = true }, cancellationToken: Stop);
+        Assert.Equal([true, false, true, true, true, false], equal);
+        Assert.Equal(dropZeroBlocks, asked!.DropZeroBlocks);
+
+        await alone.CompactAsync(new DiskCompactOptions { DropBlocksEqualToParent = true }, cancellationToken: Stop);
+        Assert.Null(asked.EqualsBeneath);
+        await disk.CompactAsync(cancellationToken: Stop);
+        Assert.Equal((true, null), (asked.DropZeroBlocks, asked.EqualsBeneath));
+    }
+
+    [Fact]
+    public async Task Compacting_OfABlockRightBehindTheDisk_ComparesNothing()
+    {
+        bool? isEqual = null;
+        var image = new MaintainedImage(new TracedImage("top", Mega, Block, ExtentKind.Data), 10 * Block)
+        {
+            OnCompact = async options => isEqual = await options.EqualsBeneath!(10 * Block, new byte[Block], Stop),
+        };
+        TracedImage bottom = new("base", Mega, Block, ExtentKind.Data, 9);
+        using VirtualDisk disk = TestDisks.Compose(image, bottom);
+
+        await disk.CompactAsync(new DiskCompactOptions { DropBlocksEqualToParent = true }, cancellationToken: Stop);
+
+        Assert.True(isEqual);
+        Assert.Empty(bottom.Asked);
+    }
+
+    [Theory]
+    [InlineData(ImageOpenFlags.Discard | ImageOpenFlags.HonorSame, ImageOpenFlags.Discard | ImageOpenFlags.HonorSame)]
+    [InlineData(ImageOpenFlags.Sequential | ImageOpenFlags.ReadOnly | ImageOpenFlags.Info, ImageOpenFlags.Sequential)]
+    public async Task Overlay_IsOpenedAsItsDiskWas_AndHasItsGeometry(ImageOpenFlags flags, ImageOpenFlags expected)
+    {
+        var backend = new NotingBackend();
+        using DiskHost host = HostOf(backend);
+        using VirtualDisk disk = host.OpenDisk(_test.Qed("top.qed", Mega), new DiskOpenOptions { Flags = flags, Mode = ConsistencyMode.Unsafe });
+        disk.Geometry = new DiskGeometry(10, 20, 30);
+        backend.Told.Clear();
+
+        await disk.SnapshotAsync(_test["over.qed"], cancellationToken: Stop);
+
+        Assert.Equal(("over.qed", expected, ConsistencyMode.Unsafe), (backend.Opened[^1].File, backend.Opened[^1].Options.Flags, backend.Opened[^1].Options.Mode));
+        Assert.Equal([("over.qed", Beneath.UpTo(Mega))], backend.Told);
+        Assert.Equal(new DiskGeometry(10, 20, 30), disk.Geometry);
+        Assert.Equal([_test["over.qed"], _test["top.qed"]], disk.Levels.Select(level => level.Path));
+        Assert.Equal((4096, Mega, "top.qed"), (disk.Levels[0].BlockBytes, disk.Levels[0].VirtualSizeBytes, disk.Levels[0].ParentName));
+    }
+
+    [Fact]
+    public async Task OverlayThatCannotBeOpened_IsRemoved_AndTheDiskGoesOn()
+    {
+        var backend = new NotingBackend();
+        using DiskHost host = HostOf(backend);
+        using VirtualDisk disk = host.OpenDisk(_test.Qed("top.qed", Mega));
+        backend.AfterOpen = _ => throw new ImageException(ImageErrorKind.Io, "injected");
+
+        Assert.Equal("injected", (await Assert.ThrowsAsync<ImageException>(async () => await disk.SnapshotAsync(_test["over.qed"]))).Message);
+
+        Assert.Equal(["top.qed"], _test.Files);
+        disk.Write(5, [1]);
+        Assert.Equal(1, TestDisks.ReadAll(disk)[5]);
+        Assert.Single(disk.Levels);
+    }
+
+    private static DiskHost HostOf(NotingBackend backend)
+    {
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(backend);
+        options.Backends.Add(new RawBackend());
+        return new DiskHost(options);
+    }
+
+    /// <summary>Can be resized within the image that holds its blocks, and compacted.</summary>
+    private sealed class MaintainedImage(TracedImage inner, long size) : DelegatingImage(inner)
+    {
+        private long _size = size;
+
+        public Func<CompactOptions, Task>? OnCompact { get; init; }
+
+        public override ImageCapabilities Capabilities => base.Capabilities | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Compact;
+
+        public override long VirtualSizeBytes => _size;
+
+        public override ValueTask ResizeAsync(long virtualSizeBytes, bool mayShrink, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+        {
+            inner.Asked.Add($"resize {virtualSizeBytes}{(mayShrink ? " or less" : "")}");
+            _size = virtualSizeBytes;
+            return default;
+        }
+
+        public override async ValueTask CompactAsync(CompactOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => await OnCompact!(options);
+    }
+}
