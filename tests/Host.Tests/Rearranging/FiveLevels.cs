@@ -91,11 +91,13 @@ internal sealed class FiveLevels : IDisposable
         List<string?> names = [NameOf(level)];
         while (names[^1] is { } name && names.Count < 10)
         {
-            names.Add((await new HeaderReader(Host.Opener).ReadAsync(_test[name], root: null, formatId: null, default)).Parent?.Name);
+            names.Add(await ParentNameOfAsync(_test[name]));
         }
 
         return [.. names[..^1]];
     }
+
+    public Task<string?> ParentNameOfAsync(int level) => ParentNameOfAsync(PathOf(level));
 
     public byte[] Read(int level)
     {
@@ -123,6 +125,9 @@ internal sealed class FiveLevels : IDisposable
     }
 
     public void Dispose() => _test.Dispose();
+
+    private async Task<string?> ParentNameOfAsync(string path) =>
+        (await new HeaderReader(Host.Opener).ReadAsync(path, root: null, formatId: null, default)).Parent?.Name;
 
     private JournalFile Of(int level) => new(FilePeek.At(PathOf(level)).Identity, new FileInfo(PathOf(level)).Length, PathOf(level));
 

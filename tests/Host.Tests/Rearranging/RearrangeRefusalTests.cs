@@ -227,19 +227,4 @@ public sealed class RearrangeRefusalTests : IDisposable
         Assert.Equal((kind, _test[name], named), (refused.Kind, refused.Path, refused.Operation));
         Assert.Equal(before, _test.Files);
     }
-
-    /// <summary>All of one kind, as large as it says.</summary>
-    private sealed class HugeImage(string name, long sizeBytes, ExtentKind kind) : DelegatingImage(new BlockImage(name, 4096, 512))
-    {
-        public override long VirtualSizeBytes => sizeBytes;
-
-        public override bool TryMap(long offset, long lengthBytes, out Extent extent)
-        {
-            extent = new Extent(kind, lengthBytes, Extent.NoOffset, kind == ExtentKind.Data);
-            return true;
-        }
-
-        protected override ValueTask<Extent> MapCore<TIo>(long offset, long lengthBytes, CancellationToken cancellationToken) =>
-            new(new Extent(kind, lengthBytes, Extent.NoOffset, kind == ExtentKind.Data));
-    }
 }

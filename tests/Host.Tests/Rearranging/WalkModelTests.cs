@@ -107,6 +107,7 @@ public sealed class WalkModelTests
             {
                 PullPiece piece = await walk.NextAsync(Stop);
                 Assert.Equal(piece.EndBytes, walk.OffsetBytes);
+                Assert.False(piece.LengthBytes == 0 && (piece.IsZero || piece.IsOverData));
                 if (piece.LengthBytes > 0)
                 {
                     seen.Add(piece);
