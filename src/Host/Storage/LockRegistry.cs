@@ -2,19 +2,19 @@ namespace QedVd.Host;
 
 /// <summary>
 /// Which files this process has open, and with what rights. Between two openers of one process it alone decides; it also tells whether
-/// a holder that the system reports is ourselves.
+/// a holder that the system reports is ourselves. An opener that is lost without having been closed counts until it is collected, as long as the system holds its file open.
 /// </summary>
 internal static class LockRegistry
 {
     private static readonly Lock s_gate = new();
-    private static readonly Dictionary<StorageIdentity, List<Entry>> s_files = [];
+    private static readonly Dictionary<StorageIdentity, List<WeakReference<Entry>>> s_files = [];
 
     /// <summary>Enters an opener. Null and a conflict when another one of this process is in the way.</summary>
     public static Entry? TryAdd(StorageIdentity identity, LockRights rights, out LockConflict? conflict)
     {
         lock (s_gate)
         {
-            List<Entry> entries = s_files.TryGetValue(identity, out List<Entry>? found) ? found : s_files[identity] = [];
+            List<WeakReference<Entry>> entries = s_files.TryGetValue(identity, out List<WeakReference<Entry>>? found) ? found : s_files[identity] = [];
             conflict = ConflictIn(entries, rights, except: null);
             if (conflict is not null)
             {
@@ -22,7 +22,7 @@ internal static class LockRegistry
             }
 
             var entry = new Entry(identity, rights);
-            entries.Add(entry);
+            entries.Add(new WeakReference<Entry>(entry));
             return entry;
         }
     }
@@ -46,18 +46,22 @@ internal static class LockRegistry
     {
         lock (s_gate)
         {
-            if (s_files.TryGetValue(entry.Identity, out List<Entry>? entries) && entries.Remove(entry) && entries.Count == 0)
+            if (s_files.TryGetValue(entry.Identity, out List<WeakReference<Entry>>? entries))
             {
-                s_files.Remove(entry.Identity);
+                entries.RemoveAll(other => !other.TryGetTarget(out Entry? alive) || alive == entry);
+                if (entries.Count == 0)
+                {
+                    s_files.Remove(entry.Identity);
+                }
             }
         }
     }
 
-    private static LockConflict? ConflictIn(List<Entry> entries, LockRights rights, Entry? except)
+    private static LockConflict? ConflictIn(List<WeakReference<Entry>> entries, LockRights rights, Entry? except)
     {
-        foreach (Entry other in entries)
+        foreach (WeakReference<Entry> each in entries)
         {
-            if (other != except && rights.ConflictWith(other.Rights) is { } conflict)
+            if (each.TryGetTarget(out Entry? other) && other != except && rights.ConflictWith(other.Rights) is { } conflict)
             {
                 return conflict;
             }
