@@ -29,7 +29,7 @@ internal static class ChainSiblings
 
         SiblingReport found = await host.FindChildrenAsync(
             [.. files.Select(level => level.Storage!.Identity)],
-            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity), .. gone?.Files.Select(file => file.Identity) ?? []],
+            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity), .. gone?.Remaining ?? []],
             [.. FoldersOf(chain), .. folders],
             cancellationToken).ConfigureAwait(false);
         foreach (ScanProblem problem in found.Uncertain)

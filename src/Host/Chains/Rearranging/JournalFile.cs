@@ -6,6 +6,9 @@ namespace QedVd.Host;
 /// <param name="Path">Its full path; not escaped.</param>
 internal sealed record JournalFile(StorageIdentity Identity, long LengthBytes, string Path)
 {
+    /// <summary>Whether it is still there. A file system gives the number of a deleted file to a new one: under another name it is no proof.</summary>
+    public bool Exists => FilePeek.At(Path) is { IsRegular: true, IsLink: false } found && found.Identity == Identity;
+
     /// <summary>Null for a level that is no file.</summary>
     public static JournalFile? Of(Level? level) =>
         level?.Storage is FileStorage storage ? new JournalFile(storage.Identity, storage.GetLength(), level.Path) : null;

@@ -65,6 +65,9 @@ internal sealed record MergeJournal
     public static string PathOf(string survivorPath) =>
         Path.Combine(Path.GetDirectoryName(survivorPath)!, $".{Path.GetFileName(survivorPath)}{UnfinishedMerge.Suffix}");
 
+    /// <summary>Those of the files that are still there.</summary>
+    public IEnumerable<StorageIdentity> Remaining => Files.Where(file => file.Exists).Select(file => file.Identity);
+
     public bool Names(StorageIdentity identity) => Files.Any(file => file.Identity == identity);
 
     public bool IsNeighbour(Level? level) => level is null ? Neighbour is null : Neighbour is { } neighbour && level.Storage?.Identity == neighbour.Identity;

@@ -45,7 +45,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     /// <summary>Null when no other image needs one of the files, for certain.</summary>
     private async ValueTask<string?> WhichChildrenAsync(IReadOnlyList<string> folders, CancellationToken cancellationToken)
     {
-        StorageIdentity[] files = [.. journal.Files.Select(file => file.Identity)];
+        StorageIdentity[] files = [.. journal.Remaining];
         SiblingReport children = await host.FindChildrenAsync(
             files, [.. files, .. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)], folders, cancellationToken).ConfigureAwait(false);
         return children.Count > 0 ? "other images need one of the merged ones"
