@@ -1,42 +1,23 @@
-using System.Buffers;
-
 namespace QedVd.Host;
 
 /// <summary>Reads some runs of the levels that are pushed, as many at a time as fill one buffer, and writes them into the target.</summary>
 internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWorker<PushRun>, IDisposable
 {
-    // More would let what is written first wait for what is read last.
-    private const int MaxRuns = 64;
+    private readonly PieceBatch<PushRun> _batch = new(push.PieceBytes);
 
-    private readonly List<PushRun> _runs = [];
-    private byte[]? _data;
-    private int _takenBytes;
-
-    public bool TryTake(PushRun run)
-    {
-        int length = DataBytes(run);
-        if (_runs.Count == MaxRuns || length > push.PieceBytes - _takenBytes)
-        {
-            return false;
-        }
-
-        _runs.Add(run);
-        _takenBytes += length;
-        return true;
-    }
+    public bool TryTake(PushRun run) => _batch.TryAdd(run, DataBytes(run));
 
     /// <summary>Reads.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
         int start = 0;
-        foreach (PushRun run in _runs)
+        foreach (PushRun run in _batch.Pieces)
         {
             if (run.Kind == PushKind.Data)
             {
                 int length = DataBytes(run);
                 await push.Limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
-                _data ??= ArrayPool<byte>.Shared.Rent(push.PieceBytes);
-                await ChainReader.ReadAsync<AsyncIo>(push.Union, 0, run.OffsetBytes, new IoBuffer(_data.AsMemory(start, length)), cancellationToken).ConfigureAwait(false);
+                await ChainReader.ReadAsync<AsyncIo>(push.Union, 0, run.OffsetBytes, new IoBuffer(_batch.Data.AsMemory(start, length)), cancellationToken).ConfigureAwait(false);
                 start += length;
             }
         }
@@ -46,7 +27,7 @@ internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWor
     public async ValueTask<bool> FinishAsync(CancellationToken cancellationToken)
     {
         int start = 0;
-        foreach (PushRun run in _runs)
+        foreach (PushRun run in _batch.Pieces)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (run.Kind == PushKind.Zero)
@@ -56,24 +37,16 @@ internal sealed class PushWorker(LevelPush push, VirtualDisk target) : IPieceWor
             }
 
             int length = DataBytes(run);
-            await target.WriteAsync(run.OffsetBytes, _data.AsMemory(start, length), WriteFlags.None, cancellationToken).ConfigureAwait(false);
+            await target.WriteAsync(run.OffsetBytes, _batch.Data.AsMemory(start, length), WriteFlags.None, cancellationToken).ConfigureAwait(false);
             push.Note(length);
             start += length;
         }
 
-        _runs.Clear();
-        _takenBytes = 0;
+        _batch.Clear();
         return true;
     }
 
-    public void Dispose()
-    {
-        if (_data is not null)
-        {
-            ArrayPool<byte>.Shared.Return(_data);
-            _data = null;
-        }
-    }
+    public void Dispose() => _batch.Dispose();
 
     // Zeros are not read.
     private static int DataBytes(in PushRun run) => run.Kind == PushKind.Data ? (int)run.LengthBytes : 0;

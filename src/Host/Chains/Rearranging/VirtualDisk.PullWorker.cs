@@ -10,44 +10,32 @@ public sealed partial class VirtualDisk
     {
         private const int MinUnitBytes = 4096;
 
-        // More would let what is written first wait for what is read last.
-        private const int MaxPieces = 64;
-
         private readonly int _unit = (int)RoundUp(Math.Max(pull.BlockBytes, MinUnitBytes), pull.BlockBytes);
-        private readonly List<PullPiece> _pieces = [];
+        private readonly PieceBatch<PullPiece> _batch = new(pull.PieceBytes);
         private readonly List<Run> _runs = [];
-        private byte[]? _data;
         private byte[]? _other;
-        private int _takenBytes;
 
-        public bool TryTake(PullPiece piece)
-        {
-            int length = BufferBytes(piece);
-            if (_pieces.Count == MaxPieces || length > pull.PieceBytes - _takenBytes)
-            {
-                return false;
-            }
-
-            _pieces.Add(piece);
-            _takenBytes += length;
-            return true;
-        }
+        public bool TryTake(PullPiece piece) => _batch.TryAdd(piece, BufferBytes(piece));
 
         /// <summary>Reads, and finds out which blocks the new view reads otherwise.</summary>
         public async ValueTask PrepareAsync(CancellationToken cancellationToken)
         {
             int start = 0;
-            foreach (PullPiece piece in _pieces)
+            foreach (PullPiece piece in _batch.Pieces)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 int length = BufferBytes(piece);
                 await pull.Limiter.WaitAsync<AsyncIo>(length, cancellationToken).ConfigureAwait(false);
                 if (length > 0)
                 {
-                    _data = await ReadAsync(_data, pull.Before, piece, start, length, cancellationToken).ConfigureAwait(false);
+                    await ReadAsync(_batch.Data, pull.Before, piece, start, length, cancellationToken).ConfigureAwait(false);
+                    if (piece.IsOverData)
+                    {
+                        // Blocks may be of many MiB: another buffer only where there is something to compare.
+                        _other ??= ArrayPool<byte>.Shared.Rent(pull.PieceBytes);
+                        await ReadAsync(_other, pull.After, piece, start, length, cancellationToken).ConfigureAwait(false);
+                    }
 
-                    // Blocks may be of many MiB: another buffer only where there is something to compare.
-                    _other = piece.IsOverData ? await ReadAsync(_other, pull.After, piece, start, length, cancellationToken).ConfigureAwait(false) : _other;
                     FindDifferences(piece, start, length);
                     start += length;
                 }
@@ -68,39 +56,31 @@ public sealed partial class VirtualDisk
                 copied += await FillAsync(run).ConfigureAwait(false);
             }
 
-            pull.Note(_pieces[^1].EndBytes, copied);
-            _pieces.Clear();
+            pull.Note(_batch.Pieces[^1].EndBytes, copied);
+            _batch.Clear();
             _runs.Clear();
-            _takenBytes = 0;
             return true;
         }
 
         public void Dispose()
         {
-            Return(ref _data);
-            Return(ref _other);
-        }
-
-        private static void Return(ref byte[]? buffer)
-        {
-            if (buffer is not null)
+            _batch.Dispose();
+            if (_other is not null)
             {
-                ArrayPool<byte>.Shared.Return(buffer);
-                buffer = null;
+                ArrayPool<byte>.Shared.Return(_other);
+                _other = null;
             }
         }
 
         // Whole blocks; zeros are not read.
         private int BufferBytes(in PullPiece piece) => piece.IsZero ? 0 : (int)RoundUp(piece.LengthBytes, pull.BlockBytes);
 
-        /// <summary>Reads a piece of a view, zeros beyond the disk's end, to a place in a buffer that is made when it is needed.</summary>
-        private async ValueTask<byte[]> ReadAsync(byte[]? buffer, ChainView view, PullPiece piece, int start, int lengthBytes, CancellationToken cancellationToken)
+        /// <summary>Reads a piece of a view to a place in a buffer, zeros beyond the disk's end.</summary>
+        private static ValueTask ReadAsync(byte[] buffer, ChainView view, in PullPiece piece, int start, int lengthBytes, CancellationToken cancellationToken)
         {
-            buffer ??= ArrayPool<byte>.Shared.Rent(pull.PieceBytes);
             int inside = (int)piece.LengthBytes;
             buffer.AsSpan(start + inside, lengthBytes - inside).Clear();
-            await view.ReadAsync(piece.OffsetBytes, buffer.AsMemory(start, inside), cancellationToken).ConfigureAwait(false);
-            return buffer;
+            return view.ReadAsync(piece.OffsetBytes, buffer.AsMemory(start, inside), cancellationToken);
         }
 
         private void FindDifferences(in PullPiece piece, int start, int lengthBytes)
@@ -108,7 +88,7 @@ public sealed partial class VirtualDisk
             for (int at = 0; at < lengthBytes; at += _unit)
             {
                 int length = Math.Min(_unit, lengthBytes - at);
-                ReadOnlySpan<byte> bytes = _data.AsSpan(start + at, length);
+                ReadOnlySpan<byte> bytes = _batch.Data.AsSpan(start + at, length);
                 bool isZero = !bytes.ContainsAnyExcept((byte)0);
                 if (piece.IsOverData ? !bytes.SequenceEqual(_other.AsSpan(start + at, length)) : !isZero)
                 {
@@ -152,7 +132,7 @@ public sealed partial class VirtualDisk
                     }
                     else if (extent.Kind == ExtentKind.Free)
                     {
-                        var data = new IoBuffer(_data.AsMemory(run.Start + (int)(at - run.OffsetBytes), (int)length));
+                        var data = new IoBuffer(_batch.Data.AsMemory(run.Start + (int)(at - run.OffsetBytes), (int)length));
                         await WriteAllAsync<AsyncIo>(top, at, data, WriteFlags.None, CancellationToken.None).ConfigureAwait(false);
                         copied += Math.Min(length, size - at);
                     }

@@ -5,42 +5,26 @@ namespace QedVd.Host;
 /// <summary>Copies pieces of a disk, as many at a time as fill one buffer.</summary>
 internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
 {
-    // More would let what is written first wait for what is read last.
-    private const int MaxPieces = 64;
-
     private readonly DiskCopier _job;
-    private readonly byte[] _data;
+    private readonly PieceBatch<CopyPiece> _batch;
     private readonly byte[]? _beneath;
-    private readonly List<CopyPiece> _pieces = [];
     private readonly List<Run> _runs = [];
-    private int _takenBytes;
     private long _sharedBytes;
 
     public DiskCopyWorker(DiskCopier job)
     {
         _job = job;
-        _data = ArrayPool<byte>.Shared.Rent(job.PieceBytes);
+        _batch = new PieceBatch<CopyPiece>(job.PieceBytes);
         _beneath = job.Beneath is null ? null : ArrayPool<byte>.Shared.Rent(job.PieceBytes);
     }
 
-    public bool TryTake(CopyPiece piece)
-    {
-        int length = BufferBytes(piece);
-        if (_pieces.Count == MaxPieces || length > _job.PieceBytes - _takenBytes)
-        {
-            return false;
-        }
-
-        _pieces.Add(piece);
-        _takenBytes += length;
-        return true;
-    }
+    public bool TryTake(CopyPiece piece) => _batch.TryAdd(piece, BufferBytes(piece));
 
     /// <summary>Reads, and finds out what of it has to be written.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
         int start = 0;
-        foreach (CopyPiece piece in _pieces)
+        foreach (CopyPiece piece in _batch.Pieces)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int length = BufferBytes(piece);
@@ -63,7 +47,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             if (run.Action == CopyAction.Copy)
             {
-                _job.Target.Write(run.OffsetBytes, _data.AsSpan(run.Start, (int)run.LengthBytes));
+                _job.Target.Write(run.OffsetBytes, _batch.Data.AsSpan(run.Start, (int)run.LengthBytes));
                 copied += run.LengthBytes;
             }
             else if (run.Action == CopyAction.Zero)
@@ -72,17 +56,16 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
             }
         }
 
-        _job.Note(_pieces[^1].EndBytes, copied);
-        _pieces.Clear();
+        _job.Note(_batch.Pieces[^1].EndBytes, copied);
+        _batch.Clear();
         _runs.Clear();
-        _takenBytes = 0;
         _sharedBytes = 0;
         return new ValueTask<bool>(true);
     }
 
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_data);
+        _batch.Dispose();
         if (_beneath is not null)
         {
             ArrayPool<byte>.Shared.Return(_beneath);
@@ -106,7 +89,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         else
         {
             // On the worker's own thread: a hop for each piece would cost more than it gains.
-            _job.Source.Read(piece.OffsetBytes, _data.AsSpan(start, length));
+            _job.Source.Read(piece.OffsetBytes, _batch.Data.AsSpan(start, length));
             if (piece.Action == CopyAction.CopyDifferences)
             {
                 FindDifferences(piece.OffsetBytes, start, length);
@@ -126,7 +109,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         for (int at = 0; at < length;)
         {
             int end = UnitEnd(length, at, unit, offset);
-            Add(offset + at, end - at, start + at, _job.ZeroBlockBytes != 0 && IsZero(_data.AsSpan(start + at, end - at)) ? whenZero : CopyAction.Copy);
+            Add(offset + at, end - at, start + at, _job.ZeroBlockBytes != 0 && IsZero(_batch.Data.AsSpan(start + at, end - at)) ? whenZero : CopyAction.Copy);
             at = end;
         }
     }
@@ -140,7 +123,7 @@ internal sealed class DiskCopyWorker : IPieceWorker<CopyPiece>, IDisposable
         for (int at = 0; at < length;)
         {
             int end = UnitEnd(length, at, unit, offset);
-            ReadOnlySpan<byte> data = _data.AsSpan(start + at, end - at);
+            ReadOnlySpan<byte> data = _batch.Data.AsSpan(start + at, end - at);
             bool isSame = data.SequenceEqual(beneath[at..end]);
             Add(offset + at, end - at, start + at, isSame ? CopyAction.None : IsZero(data) ? CopyAction.Zero : CopyAction.Copy);
             at = end;

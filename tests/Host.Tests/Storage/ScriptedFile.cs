@@ -1,4 +1,4 @@
-namespace QedVd.Host.Tests.Rearranging;
+namespace QedVd.Host.Tests.Storage;
 
 /// <summary>An open file that answers as a test says.</summary>
 internal sealed class ScriptedFile(string path) : HostFile(path)
@@ -12,6 +12,9 @@ internal sealed class ScriptedFile(string path) : HostFile(path)
 
     /// <summary>Called when a folder is to be made durable, with the folder.</summary>
     public Action<string>? OnFlushFolder { get; init; }
+
+    /// <summary>Called when it is closed.</summary>
+    public Action? OnClose { get; init; }
 
     public bool IsNamed { get; init; } = true;
 
@@ -62,5 +65,9 @@ internal sealed class ScriptedFile(string path) : HostFile(path)
 
     public override void FlushFolder(string folder) => OnFlushFolder?.Invoke(folder);
 
-    public override void Dispose() => IsClosed = true;
+    public override void Dispose()
+    {
+        IsClosed = true;
+        OnClose?.Invoke();
+    }
 }
