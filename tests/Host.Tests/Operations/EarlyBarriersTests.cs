@@ -4,7 +4,7 @@ namespace QedVd.Host.Tests.Operations;
 
 public sealed class EarlyBarriersTests
 {
-    private const long Step = 128L << 20;
+    private const long Step = 32L << 20;
 
     private readonly SimulatedFile _file = new();
 

@@ -4,7 +4,7 @@ namespace QedVd.Host;
 /// <param name="storage">The file; null: nothing is to be durable.</param>
 internal sealed class EarlyBarriers(IImageStorage? storage)
 {
-    private const long StepBytes = 128L << 20;
+    private const long StepBytes = 32L << 20;
 
     private Task _barrier = Task.CompletedTask;
     private long _asked;
