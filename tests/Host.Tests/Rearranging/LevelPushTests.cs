@@ -78,7 +78,7 @@ public sealed class LevelPushTests : IDisposable
         var file = new SimulatedFile("target");
         using SimulatedStorage storage = file.Open();
         using var push = new LevelPush([Of(_source)], _target, _limiter, new EarlyBarriers(storage), 0, "a phase", null);
-        push.Note((128 << 20) - 1);
+        push.Note((32 << 20) - 1);
         Assert.Equal(0, file.CountOf(StorageOperationKind.Barrier));
         push.Note(1);
         Assert.Equal(1, file.CountOf(StorageOperationKind.Barrier));

@@ -46,6 +46,23 @@ public sealed class ReusedNumberTests : IDisposable
         Assert.Contains("other.qed", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Top_ThatIsNew_IsNotMergedAsTheOneThatWasToGo()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("top.qed", "mid.qed");
+        MergeJournal journal = Journal(takesTop: true);
+        await journal.WriteAsync(_test["low.qed"], Stop);
+        Replace("top.qed", "new.qed", parent: "mid.qed", journal.Neighbour!.Identity);
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(
+            async () => await _test.Host.MergeAsync(_test["new.qed"], new MergeOptions { FromDepth = 1, ToDepth = 2 }, cancellationToken: Stop));
+
+        Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
+        Assert.True(File.Exists(_test["new.qed"]));
+    }
+
     private void Make(string name, string? parent = null) => _test.Qed(name, Size, parent);
 
     private MergeJournal Journal(bool takesTop, params string[] files) => new()

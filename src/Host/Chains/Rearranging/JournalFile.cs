@@ -6,8 +6,8 @@ namespace QedVd.Host;
 /// <param name="Path">Its full path; not escaped.</param>
 internal sealed record JournalFile(StorageIdentity Identity, long LengthBytes, string Path)
 {
-    /// <summary>Whether it is still there. A file system gives the number of a deleted file to a new one: under another name it is no proof.</summary>
-    public bool Exists => FilePeek.At(Path) is { IsRegular: true, IsLink: false } found && found.Identity == Identity;
+    /// <summary>Whether its name still leads to it. A file system gives the number of a deleted file to a new one: under another name it is no proof.</summary>
+    public bool Exists => FilePeek.At(Path) is { IsRegular: true } found && found.Identity == Identity;
 
     /// <summary>Null for a level that is no file.</summary>
     public static JournalFile? Of(Level? level) =>

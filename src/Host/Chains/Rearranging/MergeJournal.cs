@@ -68,9 +68,12 @@ internal sealed record MergeJournal
     /// <summary>Those of the files that are still there.</summary>
     public IEnumerable<StorageIdentity> Remaining => Files.Where(file => file.Exists).Select(file => file.Identity);
 
-    public bool Names(StorageIdentity identity) => Files.Any(file => file.Identity == identity);
+    /// <summary>Whether this is one of the files.</summary>
+    public bool Names(StorageIdentity identity) => Files.Any(file => file.Identity == identity && file.Exists);
 
-    public bool IsNeighbour(Level? level) => level is null ? Neighbour is null : Neighbour is { } neighbour && level.Storage?.Identity == neighbour.Identity;
+    /// <summary>Whether this level is the neighbour; null where there must be none.</summary>
+    public bool IsNeighbour(Level? level) =>
+        level is null ? Neighbour is null : Neighbour is { } neighbour && level.Storage?.Identity == neighbour.Identity && neighbour.Exists;
 
     /// <summary>The journal of an image; null when there is none, or it is of another file that had this name.</summary>
     /// <exception cref="ImageException">There is something under its name that is none.</exception>

@@ -22,11 +22,13 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         string[] folders = [.. ChainSiblings.FoldersOf(chain), .. siblingFolders.Select(HostPath.GetFull).Select(Path.TrimEndingDirectorySeparator)];
         List<string> gone = [];
         UnsureDeletions unsure = new();
-        string? children = await WhichChildrenAsync(folders, cancellationToken).ConfigureAwait(false);
+        StorageIdentity[] remaining = [.. journal.Remaining];
+        string? children = await WhichChildrenAsync(remaining, folders, cancellationToken).ConfigureAwait(false);
         foreach (JournalFile file in journal.Files)
         {
             FilePeek peek = FilePeek.At(file.Path);
             string? why = peek.Error is { Kind: ImageErrorKind.NotFound } && !peek.IsLink ? ""
+                : !remaining.Contains(file.Identity) ? "it is another file by now"
                 : children ?? await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file, unsure);
             if (why is { Length: > 0 })
             {
@@ -43,9 +45,8 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     }
 
     /// <summary>Null when no other image needs one of the files, for certain.</summary>
-    private async ValueTask<string?> WhichChildrenAsync(IReadOnlyList<string> folders, CancellationToken cancellationToken)
+    private async ValueTask<string?> WhichChildrenAsync(StorageIdentity[] files, IReadOnlyList<string> folders, CancellationToken cancellationToken)
     {
-        StorageIdentity[] files = [.. journal.Remaining];
         SiblingReport children = await host.FindChildrenAsync(
             files, [.. files, .. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)], folders, cancellationToken).ConfigureAwait(false);
         return children.Count > 0 ? "other images need one of the merged ones"
