@@ -17,6 +17,9 @@ internal sealed partial class Level
     /// <summary>The image's storage, where the host opened it; the image owns it.</summary>
     public IImageStorage? Storage { get; init; }
 
+    /// <summary>Which file it is; null where it is none.</summary>
+    public FileMark? Mark => (Storage as FileStorage)?.File.Mark;
+
     /// <summary>Keeps the backend's plugin loaded until the image has closed.</summary>
     public BackendLease? Lease { get; init; }
 

@@ -7,14 +7,14 @@ namespace QedVd.Host;
 internal static class FenceRegistry
 {
     private static readonly Lock s_gate = new();
-    private static readonly Dictionary<(StorageIdentity Identity, long BirthStamp), StorageFence> s_fences = [];
+    private static readonly Dictionary<FileMark, StorageFence> s_fences = [];
 
     public static StorageFence Remember(HostFile file, string message)
     {
         var fence = new StorageFence(message, TimeProvider.System.GetUtcNow());
         lock (s_gate)
         {
-            s_fences[(file.Identity, file.BirthStamp)] = fence;
+            s_fences[file.Mark] = fence;
         }
 
         return fence;
@@ -24,7 +24,7 @@ internal static class FenceRegistry
     {
         lock (s_gate)
         {
-            return s_fences.GetValueOrDefault((file.Identity, file.BirthStamp));
+            return s_fences.GetValueOrDefault(file.Mark);
         }
     }
 
@@ -32,7 +32,7 @@ internal static class FenceRegistry
     {
         lock (s_gate)
         {
-            s_fences.Remove((file.Identity, file.BirthStamp));
+            s_fences.Remove(file.Mark);
         }
     }
 }

@@ -1,13 +1,16 @@
 namespace QedVd.Host;
 
 /// <summary>What a name is of, found out without opening it: opening a FIFO or a device may do something.</summary>
-/// <param name="Identity">Which file it is, where <see cref="IsRegular"/>.</param>
+/// <param name="Mark">Which file it is, where <see cref="IsRegular"/>.</param>
 /// <param name="IsRegular">Whether it is a regular file.</param>
 /// <param name="IsFolder">Whether it is a folder.</param>
 /// <param name="IsLink">Whether the name itself is a symbolic link; the others are about what it leads to.</param>
 /// <param name="Error">Why nothing is known; null if it is.</param>
-internal readonly record struct FilePeek(StorageIdentity Identity, bool IsRegular, bool IsFolder, bool IsLink, ImageException? Error)
+internal readonly record struct FilePeek(FileMark Mark, bool IsRegular, bool IsFolder, bool IsLink, ImageException? Error)
 {
+    /// <summary>Its number, where <see cref="IsRegular"/>.</summary>
+    public StorageIdentity Identity => Mark.Identity;
+
     /// <summary>Looks at a name, and at what it leads to when it is a link. Never throws for what the file system says.</summary>
     public static FilePeek At(string path)
     {
@@ -24,7 +27,7 @@ internal readonly record struct FilePeek(StorageIdentity Identity, bool IsRegula
         }
 
         return error == 0
-            ? new FilePeek(stat.Identity, stat.IsRegular, stat.IsFolder, isLink, null)
+            ? new FilePeek(stat.Mark, stat.IsRegular, stat.IsFolder, isLink, null)
             : new FilePeek(default, false, false, isLink, OpenErrors.From(error, path, readOnly: true));
     }
 
@@ -45,7 +48,7 @@ internal readonly record struct FilePeek(StorageIdentity Identity, bool IsRegula
             }
 
             using FileStorage storage = FileStorage.Open(path, new FileStorageOptions { ReadOnly = true, Lock = ImageLockMode.None });
-            return new FilePeek(storage.Identity, true, false, isLink, null);
+            return new FilePeek(storage.File.Mark, true, false, isLink, null);
         }
         catch (ImageException exception)
         {

@@ -14,8 +14,8 @@ internal abstract class HostFile(string path) : IDisposable
 
     public abstract StorageIdentity Identity { get; }
 
-    /// <summary>Tells a file from an earlier one whose number it got: its time of birth, or 0 where there is none.</summary>
-    public virtual long BirthStamp => 0;
+    /// <summary>Which one it is, for as long as there are files.</summary>
+    public virtual FileMark Mark => new(Identity, 0);
 
     public abstract StorageFacts Facts { get; }
 

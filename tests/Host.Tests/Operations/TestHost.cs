@@ -17,6 +17,9 @@ internal sealed class TestHost : IDisposable
 
     public string[] Files => [.. Directory.GetFiles(Folder, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true }).Select(path => Path.GetRelativePath(Folder, path)).Order()];
 
+    /// <summary>A file as a journal names it.</summary>
+    public static JournalFile JournalFileAt(string path) => new(FilePeek.At(path).Mark, new FileInfo(path).Length, path);
+
     /// <summary>A raw file of one byte value.</summary>
     public string Raw(string name, int lengthBytes, byte value)
     {

@@ -113,7 +113,7 @@ internal sealed class FiveLevels : IDisposable
         IEnumerable<int> files = isDown ? Enumerable.Range(Math.Max(1, from), to - Math.Max(1, from)) : Enumerable.Range(from + 1, to - from);
         return new MergeJournal
         {
-            Survivor = FilePeek.At(PathOf(isDown ? to : from)).Identity,
+            Survivor = FilePeek.At(PathOf(isDown ? to : from)).Mark,
             SurvivorFormat = "qed",
             Direction = direction,
             IsCommit = isCommit,
@@ -129,7 +129,7 @@ internal sealed class FiveLevels : IDisposable
     private async Task<string?> ParentNameOfAsync(string path) =>
         (await new HeaderReader(Host.Opener).ReadAsync(path, root: null, formatId: null, default)).Parent?.Name;
 
-    private JournalFile Of(int level) => new(FilePeek.At(PathOf(level)).Identity, new FileInfo(PathOf(level)).Length, PathOf(level));
+    private JournalFile Of(int level) => TestHost.JournalFileAt(PathOf(level));
 
     private static byte[][] Make(string[] clusters)
     {

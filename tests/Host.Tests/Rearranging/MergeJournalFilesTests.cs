@@ -73,15 +73,15 @@ public sealed class MergeJournalFilesTests : IDisposable
         Assert.Equal([false, false, false, false, false], _files.All.Select(lowest.IsNeighbour));
         Assert.True(lowest.IsNeighbour(null));
         Assert.False(lowest.IsNeighbour(FileLevels.Memory("3.img")));
-        Assert.Equal([false, false, true, false, false], _files.All.Select(level => over.Names(level.Storage!.Identity)));
+        Assert.Equal([false, false, true, false, false], _files.All.Select(level => over.Names(level.Mark)));
     }
 
     private void AssertSame(MergeJournal journal, int survivor, int? neighbour, IEnumerable<int> files)
     {
-        Assert.Equal((_files.All[survivor].Storage!.Identity, $"format of {survivor}.img"), (journal.Survivor, journal.SurvivorFormat));
+        Assert.Equal((_files.All[survivor].Mark!.Value, $"format of {survivor}.img"), (journal.Survivor, journal.SurvivorFormat));
         Assert.Equal(neighbour is { } depth ? Of(depth) : null, journal.Neighbour);
         Assert.Equal(files.Select(Of), journal.Files);
     }
 
-    private JournalFile Of(int depth) => new(_files.All[depth].Storage!.Identity, 100 + depth, _files[FormattableString.Invariant($"{depth}.img")]);
+    private JournalFile Of(int depth) => new(_files.All[depth].Mark!.Value, 100 + depth, _files[FormattableString.Invariant($"{depth}.img")]);
 }

@@ -6,9 +6,9 @@ namespace QedVd.Host.Tests.Rearranging;
 public sealed class MergeJournalTests : IDisposable
 {
     private const int MaxBytes = 256 << 10;
-    private const string Head = "qedvd merge 1\nsurvivor 1 2 3 qed\n";
+    private const string Head = "qedvd merge 2\nsurvivor 1 2 3 4 qed\n";
 
-    private static readonly StorageIdentity s_survivor = new(1, 2, 3);
+    private static readonly FileMark s_survivor = new(new StorageIdentity(1, 2, 3), 4);
 
     private readonly TempFolder _folder = new();
     private readonly string _survivorPath;
@@ -42,18 +42,18 @@ public sealed class MergeJournalTests : IDisposable
             SurvivorFormat = "q e/d",
             Direction = how == "up" ? MergeDirection.Up : MergeDirection.Down,
             IsCommit = how == "commit",
-            Neighbour = hasNeighbour ? new JournalFile(new StorageIdentity(1, 0xABC, 0xD), 123456789012, _folder["a b.qed"]) : null,
+            Neighbour = hasNeighbour ? new JournalFile(new FileMark(new StorageIdentity(1, 0xABC, 0xD), -1), 123456789012, _folder["a b.qed"]) : null,
             TakesTop = top == "top",
             KeepsFiles = keep == "keep",
-            Files = [.. Enumerable.Range(0, files).Select(i => new JournalFile(new StorageIdentity(1, ulong.MaxValue - (ulong)i), i, Path.GetFullPath(FormattableString.Invariant($"../ü {i}%\n.qed"), _folder.FullName)))],
+            Files = [.. Enumerable.Range(0, files).Select(i => new JournalFile(new FileMark(new StorageIdentity(1, ulong.MaxValue - (ulong)i), i), i, Path.GetFullPath(FormattableString.Invariant($"../ü {i}%\n.qed"), _folder.FullName)))],
         };
 
         await journal.WriteAsync(_survivorPath, Stop);
 
         Assert.Equal(_path, MergeJournal.PathOf(_survivorPath));
-        string neighbour = hasNeighbour ? "1 abc d 123456789012 a%20b.qed" : "-";
-        string listed = string.Concat(Enumerable.Range(0, files).Select(i => FormattableString.Invariant($"file 1 {ulong.MaxValue - (ulong)i:x} 0 {i} ..%2F%C3%BC%20{i}%25%0A.qed\n")));
-        Assert.Equal($"qedvd merge 1\nsurvivor 1 2 3 q%20e%2Fd\nhow {how} {top} {keep}\nneighbour {neighbour}\n{listed}end\n", await File.ReadAllTextAsync(_path, Stop));
+        string neighbour = hasNeighbour ? "1 abc d ffffffffffffffff 123456789012 a%20b.qed" : "-";
+        string listed = string.Concat(Enumerable.Range(0, files).Select(i => FormattableString.Invariant($"file 1 {ulong.MaxValue - (ulong)i:x} 0 {i} {i} ..%2F%C3%BC%20{i}%25%0A.qed\n")));
+        Assert.Equal($"qedvd merge 2\nsurvivor 1 2 3 4 q%20e%2Fd\nhow {how} {top} {keep}\nneighbour {neighbour}\n{listed}end\n", await File.ReadAllTextAsync(_path, Stop));
         MergeJournal read = (await MergeJournal.ReadAsync(_survivorPath, s_survivor, Stop))!;
         Assert.Equal(journal.Files, read.Files);
         Assert.Equal(journal with { Files = [] }, read with { Files = [] });
@@ -63,45 +63,46 @@ public sealed class MergeJournalTests : IDisposable
     [Fact]
     public async Task ASurvivorWithAnotherDevicesNumber_HasIt_AndSoHaveThoseBesideIt()
     {
-        await WriteAsync(Head + "how up - -\nneighbour 1 5 0 7 n.qed\nfile 1 6 0 8 a.qed\nfile 9 7 0 8 b.qed\nend\n");
+        await WriteAsync(Head + "how up - -\nneighbour 1 5 0 1 7 n.qed\nfile 1 6 0 1 8 a.qed\nfile 9 7 0 1 8 b.qed\nend\n");
 
-        MergeJournal read = (await MergeJournal.ReadAsync(_survivorPath, s_survivor with { DeviceId = 77 }, Stop))!;
+        MergeJournal read = (await MergeJournal.ReadAsync(_survivorPath, s_survivor with { Identity = s_survivor.Identity with { DeviceId = 77 } }, Stop))!;
 
-        Assert.Equal((77ul, 77ul), (read.Survivor.DeviceId, read.Neighbour!.Identity.DeviceId));
-        Assert.Equal([77ul, 9], read.Files.Select(file => file.Identity.DeviceId));
+        Assert.Equal((77ul, 77ul), (read.Survivor.Identity.DeviceId, read.Neighbour!.Mark.Identity.DeviceId));
+        Assert.Equal([77ul, 9], read.Files.Select(file => file.Mark.Identity.DeviceId));
     }
 
     [Theory]
     [InlineData("", "it is not complete")]
-    [InlineData("qedvd merge 1\n", "it is not complete")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 3 qed\nhow up - -\nend\n", "it is not complete")]
-    [InlineData("qedvd merge 2\nsurvivor 1 2 3 qed\nhow up - -\nneighbour -\nend\n", "it is not complete")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 3 qed\nhow up - -\nneighbour -\nend", "it is not complete")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 3 qed\nhow up - -\nneighbour -\nend\nmore", "it is not complete")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 3 qed\nhow up - -\nneighbour -\nEND\n", "it is not complete")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 3\nhow up - -\nneighbour -\nend\n", "'survivor 1 2 3' is not what should stand there")]
-    [InlineData("qedvd merge 1\nsurviver 1 2 3 qed\nhow up - -\nneighbour -\nend\n", "'surviver 1 2 3 qed' is not what should stand there")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 x qed\nhow up - -\nneighbour -\nend\n", "'x' is no number")]
-    [InlineData("qedvd merge 1\nsurvivor 1 -2 3 qed\nhow up - -\nneighbour -\nend\n", "'-2' is no number")]
-    [InlineData("qedvd merge 1\nsurvivor  2 3 qed\nhow up - -\nneighbour -\nend\n", "'' is no number")]
-    [InlineData("qedvd merge 1\nsurvivor 1 2 4 qed\nhow up - -\nneighbour -\nend\n", "it is of another file, which had this name")]
+    [InlineData("qedvd merge 2\n", "it is not complete")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 4 qed\nhow up - -\nend\n", "it is not complete")]
+    [InlineData("qedvd merge 1\nsurvivor 1 2 3 4 qed\nhow up - -\nneighbour -\nend\n", "it is not complete")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 4 qed\nhow up - -\nneighbour -\nend", "it is not complete")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 4 qed\nhow up - -\nneighbour -\nend\nmore", "it is not complete")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 4 qed\nhow up - -\nneighbour -\nEND\n", "it is not complete")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 4\nhow up - -\nneighbour -\nend\n", "'survivor 1 2 3 4' is not what should stand there")]
+    [InlineData("qedvd merge 2\nsurviver 1 2 3 4 qed\nhow up - -\nneighbour -\nend\n", "'surviver 1 2 3 4 qed' is not what should stand there")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 x qed\nhow up - -\nneighbour -\nend\n", "'x' is no number")]
+    [InlineData("qedvd merge 2\nsurvivor 1 -2 3 4 qed\nhow up - -\nneighbour -\nend\n", "'-2' is no number")]
+    [InlineData("qedvd merge 2\nsurvivor  2 3 4 qed\nhow up - -\nneighbour -\nend\n", "'' is no number")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 3 5 qed\nhow up - -\nneighbour -\nend\n", "it is of another file, which had this name")]
+    [InlineData("qedvd merge 2\nsurvivor 1 2 4 4 qed\nhow up - -\nneighbour -\nend\n", "it is of another file, which had this name")]
     [InlineData(Head + "hew up - -\nneighbour -\nend\n", "'hew up - -' is not what should stand there")]
     [InlineData(Head + "how up - - -\nneighbour -\nend\n", "'how up - - -' is not what should stand there")]
     [InlineData(Head + "how sideways\u0001 - -\nneighbour -\nend\n", "'sideways\\u{1}' is no direction")]
     [InlineData(Head + "how Up - -\nneighbour -\nend\n", "'Up' is no direction")]
     [InlineData(Head + "how  - -\nneighbour -\nend\n", "'' is no direction")]
     [InlineData(Head + "how up - -\nneighbour x\nend\n", "'neighbour x' is not what should stand there")]
-    [InlineData(Head + "how up - -\nfile 1 2 3 4 n\nend\n", "'file 1 2 3 4 n' is not what should stand there")]
-    [InlineData(Head + "how up - -\nneighbour 1 2 3 4 \nend\n", "'neighbour 1 2 3 4 ' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 4 \nend\n", "'file 1 2 3 4 ' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 4 a%00b\nend\n", "'file 1 2 3 4 a%00b' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 -4 a\nend\n", "'file 1 2 3 -4 a' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 4k a\nend\n", "'file 1 2 3 4k a' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 99999999999999999999 a\nend\n", "'file 1 2 3 99999999999999999999 a' names no file")]
-    [InlineData(Head + "how up - -\nneighbour -\nfile 1 y 3 4 a\nend\n", "'y' is no number")]
+    [InlineData(Head + "how up - -\nfile 1 2 3 0 4 n\nend\n", "'file 1 2 3 0 4 n' is not what should stand there")]
+    [InlineData(Head + "how up - -\nneighbour 1 2 3 0 4 \nend\n", "'neighbour 1 2 3 0 4 ' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 4 \nend\n", "'file 1 2 3 0 4 ' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 4 a%00b\nend\n", "'file 1 2 3 0 4 a%00b' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 -4 a\nend\n", "'file 1 2 3 0 -4 a' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 4k a\nend\n", "'file 1 2 3 0 4k a' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 99999999999999999999 a\nend\n", "'file 1 2 3 0 99999999999999999999 a' names no file")]
+    [InlineData(Head + "how up - -\nneighbour -\nfile 1 y 3 0 4 a\nend\n", "'y' is no number")]
     [InlineData(Head + "how up - -\nneighbour -\nneighbour -\nend\n", "'neighbour -' is not what should stand there")]
-    [InlineData(Head + "how up top -\nneighbour 1 2 3 4 n\nend\n", TopGoes)]
-    [InlineData(Head + "how commit top -\nneighbour 1 2 3 4 n\nend\n", TopGoes)]
+    [InlineData(Head + "how up top -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
+    [InlineData(Head + "how commit top -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
     [InlineData(Head + "how down top -\nneighbour -\nend\n", TopGoes)]
     public async Task WhatIsNoJournal_IsNotTakenForOne_AndTheMessageSaysWhy(string text, string why)
     {
@@ -142,7 +143,7 @@ public sealed class MergeJournalTests : IDisposable
     [InlineData(1, false)]
     public async Task TheLongestJournal_IsWrittenAndRead_ALongerOneIsNot(int more, bool isAllowed)
     {
-        const string Frame = Head + "how up - -\nneighbour -\nfile 1 2 3 4 \nend\n";
+        const string Frame = Head + "how up - -\nneighbour -\nfile 1 2 3 0 4 \nend\n";
         string name = new('x', MaxBytes - Frame.Length + more);
         var journal = new MergeJournal
         {
@@ -152,7 +153,7 @@ public sealed class MergeJournalTests : IDisposable
             Neighbour = null,
             TakesTop = false,
             KeepsFiles = false,
-            Files = [new JournalFile(s_survivor, 4, _folder[name])],
+            Files = [new JournalFile(new FileMark(s_survivor.Identity, 0), 4, _folder[name])],
         };
         if (isAllowed)
         {

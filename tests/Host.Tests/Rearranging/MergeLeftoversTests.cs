@@ -208,7 +208,7 @@ public sealed class MergeLeftoversTests : IDisposable
 
     private MergeJournal Journal(MergeDirection direction, string? neighbour, params string[] files) => new()
     {
-        Survivor = _chain[1].Storage!.Identity,
+        Survivor = _chain[1].Mark!.Value,
         SurvivorFormat = "qed",
         Direction = direction,
         Neighbour = neighbour is null ? null : Of(neighbour),
@@ -217,7 +217,7 @@ public sealed class MergeLeftoversTests : IDisposable
         Files = [.. files.Select(Of)],
     };
 
-    private JournalFile Of(string name) => new(FilePeek.At(_test[name]).Identity, new FileInfo(_test[name]).Length, _test[name]);
+    private JournalFile Of(string name) => TestHost.JournalFileAt(_test[name]);
 
     /// <param name="journal">What is tidied up.</param>
     /// <param name="expected">Each file's name, and why it is not deleted; null for one that is gone afterwards.</param>

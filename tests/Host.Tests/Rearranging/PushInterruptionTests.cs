@@ -321,7 +321,7 @@ public sealed class PushInterruptionTests : IDisposable
     private static void Copy(string from, string to)
     {
         Directory.CreateDirectory(to);
-        Dictionary<string, string> identities = [];
+        Dictionary<string, string> marks = [];
         foreach (string file in Directory.GetFiles(from, "*", new EnumerationOptions { AttributesToSkip = 0 }))
         {
             string copy = Path.Combine(to, Path.GetFileName(file));
@@ -339,13 +339,13 @@ public sealed class PushInterruptionTests : IDisposable
                 continue;
             }
 
-            identities[Text(before.Identity)] = Text(FilePeek.At(copy).Identity);
+            marks[Text(before.Mark)] = Text(FilePeek.At(copy).Mark);
         }
 
         foreach (string journal in Directory.GetFiles(to, ".*.qedvd-merge", new EnumerationOptions { AttributesToSkip = 0 }))
         {
             string text = File.ReadAllText(journal);
-            foreach ((string before, string after) in identities)
+            foreach ((string before, string after) in marks)
             {
                 text = text.Replace($" {before} ", $" {after} ", StringComparison.Ordinal);
             }
@@ -353,6 +353,6 @@ public sealed class PushInterruptionTests : IDisposable
             File.WriteAllText(journal, text);
         }
 
-        static string Text(StorageIdentity identity) => $"{identity.DeviceId:x} {identity.FileId:x} {identity.FileIdHigh:x}";
+        static string Text(FileMark mark) => $"{mark.Identity.DeviceId:x} {mark.Identity.FileId:x} {mark.Identity.FileIdHigh:x} {mark.BirthStamp:x}";
     }
 }

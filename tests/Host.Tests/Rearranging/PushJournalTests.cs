@@ -145,20 +145,21 @@ public sealed class PushJournalTests : IDisposable
 
     [Theory]
     [InlineData("")]
-    [InlineData("qedvd merge 1\n")]
-    [InlineData("qedvd merge 1\nsurvivor x 1 2 qed\nhow down - -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor 1 1 0 qed\nhow down - -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow down top -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow up top -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow up top -\nneighbour 1 1 0 5 base.qed\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow commit top -\nneighbour 1 1 0 5 top.qed\nend\n")]
-    [InlineData("qedvd merge 1\nsurvivor 1 1 0 qed\nhow down - -\nneighbour -\nfile 1 1 0 5\nend\n")]
+    [InlineData("qedvd merge 1\nsurvivor ID qed\nhow down - -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\n")]
+    [InlineData("qedvd merge 2\nsurvivor x 1 2 0 qed\nhow down - -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor 1 1 0 0 qed\nhow down - -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow down top -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up top -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up top -\nneighbour 1 1 0 0 5 base.qed\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow commit top -\nneighbour 1 1 0 0 5 top.qed\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor 1 1 0 0 qed\nhow down - -\nneighbour -\nfile 1 1 0 0 5\nend\n")]
     public async Task SomethingElseUnderThatName_IsNamed_AndNothingIsChanged(string text)
     {
         string top = await ChainAsync();
         string journal = MergeJournal.PathOf(_test["low.qed"]);
-        StorageIdentity low = FilePeek.At(_test["low.qed"]).Identity;
-        string filled = text.Replace("ID", FormattableString.Invariant($"{low.DeviceId:x} {low.FileId:x} {low.FileIdHigh:x}"), StringComparison.Ordinal);
+        FileMark low = FilePeek.At(_test["low.qed"]).Mark;
+        string filled = text.Replace("ID", FormattableString.Invariant($"{low.Identity.DeviceId:x} {low.Identity.FileId:x} {low.Identity.FileIdHigh:x} {low.BirthStamp:x}"), StringComparison.Ordinal);
         await File.WriteAllTextAsync(journal, filled, Stop);
         string[] before = _test.Files;
         ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(top, cancellationToken: Stop));
@@ -183,7 +184,7 @@ public sealed class PushJournalTests : IDisposable
         string left = _test.Qed("left.qed", Size, "low.qed");
         await new MergeJournal
         {
-            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            Survivor = FilePeek.At(_test["low.qed"]).Mark,
             SurvivorFormat = "qed",
             Direction = MergeDirection.Down,
             IsCommit = true,
@@ -224,7 +225,7 @@ public sealed class PushJournalTests : IDisposable
         string top = await ChainAsync();
         await new MergeJournal
         {
-            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            Survivor = FilePeek.At(_test["low.qed"]).Mark,
             SurvivorFormat = "qed",
             Direction = MergeDirection.Down,
             Neighbour = Of("top.qed"),
@@ -254,7 +255,7 @@ public sealed class PushJournalTests : IDisposable
         string survivor = _test.Raw("low.raw", Size, 5);
         await new MergeJournal
         {
-            Survivor = FilePeek.At(survivor).Identity,
+            Survivor = FilePeek.At(survivor).Mark,
             SurvivorFormat = "raw",
             Direction = MergeDirection.Down,
             Neighbour = Of(Path.GetFileName(_test.Qed("top.qed", Size, "low.raw", "raw"))),
@@ -303,7 +304,7 @@ public sealed class PushJournalTests : IDisposable
         string left = _test.Qed("left.qed", Size, "low.qed");
         await new MergeJournal
         {
-            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            Survivor = FilePeek.At(_test["low.qed"]).Mark,
             SurvivorFormat = "qed",
             Direction = MergeDirection.Down,
             Neighbour = Of("top.qed"),
@@ -326,7 +327,7 @@ public sealed class PushJournalTests : IDisposable
         string top = await ChainAsync();
         await new MergeJournal
         {
-            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            Survivor = FilePeek.At(_test["low.qed"]).Mark,
             SurvivorFormat = "qed",
             Direction = MergeDirection.Down,
             IsCommit = true,
@@ -356,7 +357,7 @@ public sealed class PushJournalTests : IDisposable
         JournalFile far = Of("top.qed") with { Path = $"/{new string('x', 200)}/{new string('y', 200)}" };
         await Assert.ThrowsAsync<ImageException>(async () => await new MergeJournal
         {
-            Survivor = FilePeek.At(_test["low.qed"]).Identity,
+            Survivor = FilePeek.At(_test["low.qed"]).Mark,
             SurvivorFormat = "qed",
             Direction = MergeDirection.Down,
             Neighbour = far,
@@ -390,7 +391,7 @@ public sealed class PushJournalTests : IDisposable
 
     private async Task JournalAsync(string survivor, string neighbour, params string[] files) => await new MergeJournal
     {
-        Survivor = FilePeek.At(_test[survivor]).Identity,
+        Survivor = FilePeek.At(_test[survivor]).Mark,
         SurvivorFormat = "qed",
         Direction = MergeDirection.Down,
         Neighbour = Of(neighbour),
@@ -399,5 +400,5 @@ public sealed class PushJournalTests : IDisposable
         Files = [.. files.Select(Of)],
     }.WriteAsync(_test[survivor], Stop);
 
-    private JournalFile Of(string name) => new(FilePeek.At(_test[name]).Identity, new FileInfo(_test[name]).Length, _test[name]);
+    private JournalFile Of(string name) => TestHost.JournalFileAt(_test[name]);
 }

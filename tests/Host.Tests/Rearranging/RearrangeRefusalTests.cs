@@ -160,7 +160,7 @@ public sealed class RearrangeRefusalTests : IDisposable
         string top = _test.Qed("top.qed", Size, "low.raw", "raw");
         await new MergeJournal
         {
-            Survivor = FilePeek.At(survivor).Identity,
+            Survivor = FilePeek.At(survivor).Mark,
             SurvivorFormat = "raw",
             Direction = MergeDirection.Down,
             Neighbour = Of(top),
@@ -217,7 +217,7 @@ public sealed class RearrangeRefusalTests : IDisposable
         await PullRoom.RequireAsync([top, low], 0, [low], options, "stir", Stop);
     }
 
-    private JournalFile Of(string path) => new(FilePeek.At(path).Identity, new FileInfo(path).Length, path);
+    private JournalFile Of(string path) => TestHost.JournalFileAt(path);
 
     private async Task AssertRefusedAsync(Func<Task> operation, ImageErrorKind kind, string name, string named, string message)
     {

@@ -29,7 +29,7 @@ internal static class ChainSiblings
 
         SiblingReport found = await host.FindChildrenAsync(
             [.. files.Select(level => level.Storage!.Identity)],
-            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity), .. gone?.Remaining ?? []],
+            [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity), .. gone?.Remaining.Select(file => file.Mark.Identity) ?? []],
             [.. FoldersOf(chain), .. folders],
             cancellationToken).ConfigureAwait(false);
         foreach (ScanProblem problem in found.Uncertain)
@@ -41,9 +41,12 @@ internal static class ChainSiblings
         {
             string names = string.Join(", ", found.Children.Take(MaxShown).Select(path => $"'{DisplayText.Escape(path)}'"));
             string more = found.Count > MaxShown ? string.Create(CultureInfo.InvariantCulture, $" and {found.Count - MaxShown} more") : "";
+            string journal = gone is not null && chain.FirstOrDefault(level => level.Mark == gone.Survivor) is { } survivor
+                ? $" This is to finish a merge that was interrupted; if nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(survivor.Path))}'."
+                : "";
             throw new ImageException(
                 ImageErrorKind.InUse,
-                $"{DisplayText.Escape(chain[0].Path)}: cannot {operation}: a level that this would change is also the parent of {names}{more}, which would read something else then. Rebase or flatten those first, or delete them if they are of no use.",
+                $"{DisplayText.Escape(chain[0].Path)}: cannot {operation}: a level that this would change is also the parent of {names}{more}, which would read something else then. Rebase or flatten those first, or delete them if they are of no use.{journal}",
                 chain[0].Path,
                 operation);
         }

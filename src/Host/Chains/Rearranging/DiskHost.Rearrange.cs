@@ -54,14 +54,14 @@ public sealed partial class DiskHost
         ThrowIfDisposed();
         string full = HostPath.GetFull(survivorPath);
         FilePeek peek = FilePeek.At(full);
-        if (!peek.IsRegular || await MergeJournal.ReadAsync(full, peek.Identity, cancellationToken).ConfigureAwait(false) is not { } journal)
+        if (!peek.IsRegular || await MergeJournal.ReadAsync(full, peek.Mark, cancellationToken).ConfigureAwait(false) is not { } journal)
         {
             return null;
         }
 
         // Downwards the level above has to be seen; a journal may name one beside the survivor, and no other.
         string top = journal.Direction == MergeDirection.Down && journal.Neighbour is { } above && Path.GetDirectoryName(above.Path) == Path.GetDirectoryName(full)
-            && FilePeek.At(above.Path) is { IsRegular: true, IsLink: false } found && found.Identity == above.Identity ? above.Path : full;
+            && FilePeek.At(above.Path) is { IsRegular: true, IsLink: false } found && journal.IsNeighboursFile(found.Mark) ? above.Path : full;
         MergeResult? result = null;
         options = (options ?? new DiskOpenOptions()) with { Format = top == full ? journal.SurvivorFormat : options?.Format };
         await WithDiskAsync(top, options, async disk => result = await disk.FinishMergeAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
@@ -80,7 +80,7 @@ public sealed partial class DiskHost
         foreach (UnfinishedMerge merge in FolderListing.Of(folder).Select(UnfinishedMerge.Of).OfType<UnfinishedMerge>())
         {
             FilePeek peek = FilePeek.At(merge.SurvivorPath);
-            if (peek.IsRegular && await MergeJournal.ReadAsync(merge.SurvivorPath, peek.Identity, cancellationToken).ConfigureAwait(false) is { TakesTop: true, Neighbour: { } top } && top.Path == topPath)
+            if (peek.IsRegular && await MergeJournal.ReadAsync(merge.SurvivorPath, peek.Mark, cancellationToken).ConfigureAwait(false) is { TakesTop: true, Neighbour: { } top } && top.Path == topPath)
             {
                 return merge.SurvivorPath;
             }

@@ -9,13 +9,13 @@ namespace QedVd.Host;
 /// </summary>
 internal sealed record MergeJournal
 {
-    private const string Title = "qedvd merge 1";
+    private const string Title = "qedvd merge 2";
     private const string End = "end";
     private const string None = "-";
     private const int MaxBytes = 256 << 10;
 
     /// <summary>The image that stays.</summary>
-    public required StorageIdentity Survivor { get; init; }
+    public required FileMark Survivor { get; init; }
 
     /// <summary>Its format: raw is never guessed for writing.</summary>
     public required string SurvivorFormat { get; init; }
@@ -51,7 +51,7 @@ internal sealed record MergeJournal
         IEnumerable<Level> gone = chain.Skip(takesTop || !isDown ? from + 1 : from).Take(takesTop ? to - 1 : to - from);
         return new MergeJournal
         {
-            Survivor = survivor.Identity,
+            Survivor = survivor.File.Mark,
             SurvivorFormat = stays.FormatId,
             Direction = direction,
             Neighbour = JournalFile.Of(isDown ? chain[takesTop ? 0 : from - 1] : chain.ElementAtOrDefault(to + 1)),
@@ -66,18 +66,23 @@ internal sealed record MergeJournal
         Path.Combine(Path.GetDirectoryName(survivorPath)!, $".{Path.GetFileName(survivorPath)}{UnfinishedMerge.Suffix}");
 
     /// <summary>Those of the files that are still there.</summary>
-    public IEnumerable<StorageIdentity> Remaining => Files.Where(file => file.Exists).Select(file => file.Identity);
+    public IEnumerable<JournalFile> Remaining => Files.Where(file => file.IsInPlace);
 
     /// <summary>Whether this is one of the files.</summary>
-    public bool Names(StorageIdentity identity) => Files.Any(file => file.Identity == identity && file.Exists);
+    public bool Names(FileMark? mark) => Files.Any(file => file.Is(mark));
+
+    /// <summary>Whether a chain has one of the files.</summary>
+    public bool NamesAnyOf(IEnumerable<Level> chain) => chain.Any(level => Names(level.Mark));
 
     /// <summary>Whether this level is the neighbour; null where there must be none.</summary>
-    public bool IsNeighbour(Level? level) =>
-        level is null ? Neighbour is null : Neighbour is { } neighbour && level.Storage?.Identity == neighbour.Identity && neighbour.Exists;
+    public bool IsNeighbour(Level? level) => level is null ? Neighbour is null : IsNeighboursFile(level.Mark);
+
+    /// <summary>Whether this file is the neighbour. One that goes was open for writing when the journal was made, one that stays perhaps not.</summary>
+    public bool IsNeighboursFile(FileMark? mark) => Neighbour is { } neighbour && (TakesTop ? neighbour.Is(mark) : neighbour.IsStill(mark));
 
     /// <summary>The journal of an image; null when there is none, or it is of another file that had this name.</summary>
     /// <exception cref="ImageException">There is something under its name that is none.</exception>
-    public static async ValueTask<MergeJournal?> ReadAsync(string survivorPath, StorageIdentity survivor, CancellationToken cancellationToken)
+    public static async ValueTask<MergeJournal?> ReadAsync(string survivorPath, FileMark survivor, CancellationToken cancellationToken)
     {
         string path = PathOf(survivorPath);
         FilePeek file = FilePeek.At(path);
@@ -102,7 +107,7 @@ internal sealed record MergeJournal
         }
 
         MergeJournal journal = length > MaxBytes ? throw Bad(path, "it is too long") : Parse(path, Encoding.UTF8.GetString(bytes, 0, length));
-        journal = journal.OnDevice(survivor.DeviceId);
+        journal = journal.OnDevice(survivor.Identity.DeviceId);
         return journal.Survivor == survivor ? journal : throw Bad(path, "it is of another file, which had this name");
     }
 
@@ -112,15 +117,15 @@ internal sealed record MergeJournal
     /// </summary>
     private MergeJournal OnDevice(ulong deviceId)
     {
-        ulong then = Survivor.DeviceId;
+        ulong then = Survivor.Identity.DeviceId;
         return this with
         {
             Survivor = Now(Survivor),
-            Neighbour = Neighbour is null ? null : Neighbour with { Identity = Now(Neighbour.Identity) },
-            Files = [.. Files.Select(file => file with { Identity = Now(file.Identity) })],
+            Neighbour = Neighbour is null ? null : Neighbour with { Mark = Now(Neighbour.Mark) },
+            Files = [.. Files.Select(file => file with { Mark = Now(file.Mark) })],
         };
 
-        StorageIdentity Now(StorageIdentity identity) => identity.DeviceId == then ? identity with { DeviceId = deviceId } : identity;
+        FileMark Now(FileMark mark) => mark.Identity.DeviceId == then ? mark with { Identity = mark.Identity with { DeviceId = deviceId } } : mark;
     }
 
     /// <summary>Puts it beside the survivor; durable when it returns. One that is there already stays: it says the same, or more.</summary>
@@ -184,8 +189,8 @@ internal sealed record MergeJournal
 
         return text.Append(End).Append('\n').ToString();
 
-        StringBuilder Add(string word, StorageIdentity identity) =>
-            text.Append(CultureInfo.InvariantCulture, $"{word} {identity.DeviceId:x} {identity.FileId:x} {identity.FileIdHigh:x}");
+        StringBuilder Add(string word, FileMark mark) =>
+            text.Append(CultureInfo.InvariantCulture, $"{word} {mark.Identity.DeviceId:x} {mark.Identity.FileId:x} {mark.Identity.FileIdHigh:x} {mark.BirthStamp:x}");
 
         void AddFile(string word, JournalFile? file)
         {
@@ -196,7 +201,7 @@ internal sealed record MergeJournal
             }
 
             // Relative, so that the folder may be renamed meanwhile.
-            Add(word, file.Identity).Append(CultureInfo.InvariantCulture, $" {file.LengthBytes} {Uri.EscapeDataString(Path.GetRelativePath(folder, file.Path))}\n");
+            Add(word, file.Mark).Append(CultureInfo.InvariantCulture, $" {file.LengthBytes} {Uri.EscapeDataString(Path.GetRelativePath(folder, file.Path))}\n");
         }
     }
 
@@ -209,12 +214,12 @@ internal sealed record MergeJournal
             throw Bad(path, "it is not complete");
         }
 
-        string[] survivor = Words(lines[1], "survivor", 5);
+        string[] survivor = Words(lines[1], "survivor", 6);
         string[] how = Words(lines[2], "how", 4);
         var journal = new MergeJournal
         {
-            Survivor = Identity(survivor),
-            SurvivorFormat = Uri.UnescapeDataString(survivor[4]),
+            Survivor = Mark(survivor),
+            SurvivorFormat = Uri.UnescapeDataString(survivor[5]),
             IsCommit = how[1] == "commit",
             Direction = how[1] is "down" or "commit" ? MergeDirection.Down : how[1] == "up" ? MergeDirection.Up : throw Bad(path, $"'{DisplayText.Escape(how[1])}' is no direction"),
             TakesTop = how[2] == "top",
@@ -228,11 +233,11 @@ internal sealed record MergeJournal
 
         JournalFile ParseFile(string line, string word)
         {
-            string[] words = Words(line, word, 6);
-            string name = Uri.UnescapeDataString(words[5]);
-            return name.Length == 0 || name.Contains('\0', StringComparison.Ordinal) || !long.TryParse(words[4], NumberStyles.None, CultureInfo.InvariantCulture, out long length)
+            string[] words = Words(line, word, 7);
+            string name = Uri.UnescapeDataString(words[6]);
+            return name.Length == 0 || name.Contains('\0', StringComparison.Ordinal) || !long.TryParse(words[5], NumberStyles.None, CultureInfo.InvariantCulture, out long length)
                 ? throw Bad(path, $"'{DisplayText.Escape(line)}' names no file")
-                : new JournalFile(Identity(words), length, Path.GetFullPath(name, folder));
+                : new JournalFile(Mark(words), length, Path.GetFullPath(name, folder));
         }
 
         string[] Words(string line, string word, int count)
@@ -241,7 +246,7 @@ internal sealed record MergeJournal
             return words.Length == count && words[0] == word ? words : throw Bad(path, $"'{DisplayText.Escape(line)}' is not what should stand there");
         }
 
-        StorageIdentity Identity(string[] words) => new(Number(words[1]), Number(words[2]), Number(words[3]));
+        FileMark Mark(string[] words) => new(new StorageIdentity(Number(words[1]), Number(words[2]), Number(words[3])), unchecked((long)Number(words[4])));
 
         ulong Number(string word) => ulong.TryParse(word, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong number)
             ? number

@@ -4,7 +4,7 @@ namespace QedVd.Host;
 
 /// <summary>
 /// Deletes what an interrupted merge has left. A journal may lie: it lies in a folder with images from anywhere. So a file is deleted only when it is the very
-/// file that the journal means (by its number, which nobody knows who has not seen it on its file system), lies in a folder of the chain, is no part of the chain,
+/// file that the journal means (by its number and its birth, which nobody knows who has not seen it on its file system), lies in a folder of the chain, is no part of the chain,
 /// is an image whose parent is one of those that went with it or the one that it must be, has no other children, and is used by nobody.
 /// </summary>
 /// <param name="host">The host.</param>
@@ -22,13 +22,13 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         string[] folders = [.. ChainSiblings.FoldersOf(chain), .. siblingFolders.Select(HostPath.GetFull).Select(Path.TrimEndingDirectorySeparator)];
         List<string> gone = [];
         UnsureDeletions unsure = new();
-        StorageIdentity[] remaining = [.. journal.Remaining];
-        string? children = await WhichChildrenAsync(remaining, folders, cancellationToken).ConfigureAwait(false);
+        JournalFile[] remaining = [.. journal.Remaining];
+        string? children = await WhichChildrenAsync([.. remaining.Select(file => file.Mark.Identity)], folders, cancellationToken).ConfigureAwait(false);
         foreach (JournalFile file in journal.Files)
         {
             FilePeek peek = FilePeek.At(file.Path);
             string? why = peek.Error is { Kind: ImageErrorKind.NotFound } && !peek.IsLink ? ""
-                : !remaining.Contains(file.Identity) ? "it is another file by now"
+                : !remaining.Contains(file) ? "it is another file by now"
                 : children ?? await WhyNotAsync(file, peek, folders, cancellationToken).ConfigureAwait(false) ?? TryDelete(file, unsure);
             if (why is { Length: > 0 })
             {
@@ -57,12 +57,12 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     /// <summary>Why a file is not to be deleted; null if nothing is against it.</summary>
     private async ValueTask<string?> WhyNotAsync(JournalFile file, FilePeek peek, IReadOnlyList<string> folders, CancellationToken cancellationToken)
     {
-        if (!peek.IsRegular || peek.IsLink || peek.Identity != file.Identity)
+        if (!peek.IsRegular || peek.IsLink || peek.Mark != file.Mark)
         {
             return "it is another file by now";
         }
 
-        if (chain.Any(level => level.Storage?.Identity == file.Identity))
+        if (chain.Any(level => level.Storage?.Identity == file.Mark.Identity))
         {
             return "it is a part of the chain";
         }
@@ -82,7 +82,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
             return exception.Message;
         }
 
-        if (header.Identity != file.Identity || header.FileLengthBytes != file.LengthBytes)
+        if (header.Identity != file.Mark.Identity || header.FileLengthBytes != file.LengthBytes)
         {
             return "it was changed since";
         }
@@ -106,7 +106,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         // One that went with it may be deleted already.
         FilePeek peek = FilePeek.At(parent);
         return peek.IsRegular
-            ? journal.Names(peek.Identity) || (journal.Direction == MergeDirection.Down ? peek.Identity == survivor.Storage!.Identity : peek.Identity == journal.Neighbour?.Identity)
+            ? journal.Names(peek.Mark) || (journal.Direction == MergeDirection.Down ? peek.Mark == survivor.Mark : journal.IsNeighboursFile(peek.Mark))
             : journal.Files.Any(other => other.Path == parent);
     }
 
@@ -116,7 +116,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         {
             // Whoever uses it keeps it.
             using FileStorage storage = FileStorage.Open(file.Path);
-            if (storage.Identity != file.Identity || !storage.File.HasName(file.Path))
+            if (storage.File.Mark != file.Mark || !storage.File.HasName(file.Path))
             {
                 return "it is another file by now";
             }

@@ -103,7 +103,7 @@ public sealed partial class VirtualDisk
     /// <summary>There is room for one journal beside a target: that of another chain's merge would be found in the way only after all is copied.</summary>
     private async ValueTask RequireNoJournalAsync(Level target, MergeJournal? own, CancellationToken cancellationToken)
     {
-        if (own is null && target.Storage is FileStorage file && await MergeJournal.ReadAsync(target.Path, file.Identity, cancellationToken).ConfigureAwait(false) is { } other)
+        if (own is null && target.Mark is { } mark && await MergeJournal.ReadAsync(target.Path, mark, cancellationToken).ConfigureAwait(false) is { } other)
         {
             string hint = other.Neighbour is { } neighbour ? $" Merge the chain of '{DisplayText.Escape(neighbour.Path)}' first." : "";
             throw new ImageException(

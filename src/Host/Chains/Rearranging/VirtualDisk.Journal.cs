@@ -4,14 +4,14 @@ namespace QedVd.Host;
 public sealed partial class VirtualDisk
 {
     /// <summary>The depth of a journal's survivor, beside which the journal was found.</summary>
-    private static int DepthOf(IReadOnlyList<Level> chain, StorageIdentity survivor) => chain.Index().First(level => level.Item.Storage?.Identity == survivor).Index;
+    private static int DepthOf(IReadOnlyList<Level> chain, FileMark survivor) => chain.Index().First(level => level.Item.Mark == survivor).Index;
 
     /// <summary>The journal beside one of the levels; null when there is none.</summary>
     private static async ValueTask<MergeJournal?> FindJournalAsync(Rearrangement work)
     {
         foreach (Level level in work.Levels)
         {
-            if (level.Storage is FileStorage file && await MergeJournal.ReadAsync(level.Path, file.Identity, work.Token).ConfigureAwait(false) is { } journal)
+            if (level.Mark is { } mark && await MergeJournal.ReadAsync(level.Path, mark, work.Token).ConfigureAwait(false) is { } journal)
             {
                 return journal;
             }
@@ -38,7 +38,7 @@ public sealed partial class VirtualDisk
     {
         IReadOnlyList<Level> chain = work.Levels;
         int depth = DepthOf(chain, journal.Survivor);
-        if (_host is null || chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)) || !IsNeighbourInPlace(chain, depth, journal))
+        if (_host is null || journal.NamesAnyOf(chain) || !IsNeighbourInPlace(chain, depth, journal))
         {
             return null;
         }

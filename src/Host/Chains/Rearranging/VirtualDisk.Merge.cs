@@ -82,7 +82,7 @@ public sealed partial class VirtualDisk
             }
 
             // The top that was to go has got levels above it since: that merge was given up. What it had taken out of the chain by then goes all the same.
-            if (_host is not null && !journal.KeepsFiles && !chain.Any(level => level.Storage is { } storage && journal.Names(storage.Identity)))
+            if (_host is not null && !journal.KeepsFiles && !journal.NamesAnyOf(chain))
             {
                 await new MergeLeftovers(_host, journal, survivor, chain).RemoveAsync(siblingFolders, work.Token).ConfigureAwait(false);
             }
@@ -98,19 +98,21 @@ public sealed partial class VirtualDisk
     {
         IReadOnlyList<Level> chain = work.Levels;
         int survivor = DepthOf(chain, journal.Survivor);
-        int[] listed = [.. Enumerable.Range(0, chain.Count).Where(depth => chain[depth].Storage is { } storage && journal.Names(storage.Identity))];
+        int[] listed = [.. Enumerable.Range(0, chain.Count).Where(depth => journal.Names(chain[depth].Mark))];
         options = options with { KeepFiles = journal.KeepsFiles };
         if (journal.Direction == MergeDirection.Down && journal.TakesTop && survivor > 0 && journal.IsNeighbour(chain[0]))
         {
             return await RunMergeAsync(work, 0, survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
         }
 
-        if (listed.Length > 0 && journal.Direction == MergeDirection.Down && !journal.TakesTop && listed[0] > 0 && listed[^1] < survivor)
+        // Nothing but the files that go may lie between the survivor and the neighbour, or something else would go with them.
+        bool isRun = listed.Length > 0 && listed[^1] - listed[0] == listed.Length - 1;
+        if (isRun && journal.Direction == MergeDirection.Down && !journal.TakesTop && listed[^1] == survivor - 1 && listed[0] > 0 && journal.IsNeighbour(chain[listed[0] - 1]))
         {
             return await RunMergeAsync(work, listed[0], survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
         }
 
-        if (listed.Length > 0 && journal.Direction == MergeDirection.Up && listed[0] > survivor)
+        if (isRun && journal.Direction == MergeDirection.Up && listed[0] == survivor + 1 && journal.IsNeighbour(chain.ElementAtOrDefault(listed[^1] + 1)))
         {
             return await RunMergeAsync(work, survivor, listed[^1], MergeDirection.Up, journal, options, progress).ConfigureAwait(false);
         }

@@ -34,14 +34,13 @@ internal sealed unsafe partial class LinuxFile : HostFile
         _readOnly = options.ReadOnly;
         _barrierSeam = options.BarrierSeam;
         _folderSeam = options.FolderSeam;
-        Identity = stat.Identity;
-        BirthStamp = stat.BirthStamp;
+        Mark = stat.Mark;
         Facts = volume.Facts & ~options.DisabledFacts;
     }
 
-    public override StorageIdentity Identity { get; }
+    public override StorageIdentity Identity => Mark.Identity;
 
-    public override long BirthStamp { get; }
+    public override FileMark Mark { get; }
 
     public override StorageFacts Facts { get; }
 

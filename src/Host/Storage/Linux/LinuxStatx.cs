@@ -69,5 +69,5 @@ internal struct LinuxStatx
 
     public readonly StorageIdentity Identity => new(((ulong)DeviceMajor << 32) | DeviceMinor, Inode);
 
-    public readonly long BirthStamp => (Mask & 0x800) == 0 ? 0 : unchecked((BirthSeconds * 1_000_000_000) + BirthNanoseconds);
+    public readonly FileMark Mark => new(Identity, (Mask & 0x800) == 0 ? 0 : unchecked((BirthSeconds * 1_000_000_000) + BirthNanoseconds));
 }

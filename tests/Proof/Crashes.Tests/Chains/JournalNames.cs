@@ -6,18 +6,14 @@ using QedVd.TestKit;
 namespace QedVd.Crashes.Tests.Chains;
 
 /// <summary>
-/// The journal of a merge tells files by their numbers. The files of a state that is laid down anew have others; so that it tells the same files, they are
-/// put into it.
+/// The journal of a merge tells files by their numbers and births. The files of a state that is laid down anew have others; so that it tells the same files,
+/// they are put into it.
 /// </summary>
 internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdentity> recorded)
 {
     private const string Pattern = "*.qedvd-merge";
 
-    public static StorageIdentity IdentityOf(string path)
-    {
-        using Host.FileStorage storage = Host.FileStorage.Open(path, new Host.FileStorageOptions { ReadOnly = true, Lock = Host.ImageLockMode.None });
-        return storage.Identity;
-    }
+    public static StorageIdentity IdentityOf(string path) => Host.FilePeek.At(path).Identity;
 
     public void Translate(FolderState state, string folder)
     {
@@ -28,8 +24,8 @@ internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdenti
             {
                 if (state.Names.FirstOrDefault(pair => pair.Value == file).Key is { } name)
                 {
-                    // On an overlay the same file has another device.
-                    text = Regex.Replace(text, $" [0-9a-f]+ {FileNumbers(old)} ", $" {Numbers(IdentityOf(Path.Combine(folder, name)))}\t");
+                    // On an overlay the same file has another device, and another birth once it was written.
+                    text = Regex.Replace(text, $" [0-9a-f]+ {FileNumbers(old)} [0-9a-f]+ ", $" {Text(Host.FilePeek.At(Path.Combine(folder, name)).Mark)}\t");
                 }
             }
 
@@ -37,7 +33,7 @@ internal sealed class JournalNames(IReadOnlyDictionary<TracedFile, StorageIdenti
         }
     }
 
-    private static string Numbers(StorageIdentity identity) => string.Create(CultureInfo.InvariantCulture, $"{identity.DeviceId:x} {FileNumbers(identity)}");
+    private static string Text(Host.FileMark mark) => string.Create(CultureInfo.InvariantCulture, $"{mark.Identity.DeviceId:x} {FileNumbers(mark.Identity)} {mark.BirthStamp:x}");
 
     private static string FileNumbers(StorageIdentity identity) => string.Create(CultureInfo.InvariantCulture, $"{identity.FileId:x} {identity.FileIdHigh:x}");
 }
