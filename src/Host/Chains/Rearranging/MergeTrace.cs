@@ -4,9 +4,9 @@ namespace QedVd.Host;
 
 /// <summary>The journal of a merge under way.</summary>
 /// <param name="earlier">That of an interrupted one, which this one finishes; it lies there already.</param>
-/// <param name="own">What is written where there is none; null where there is no place for it.</param>
+/// <param name="makeOwn">What is written where there is none; null where there is no place for it. Made when the survivor has been written to: see <see cref="FileMark"/>.</param>
 /// <param name="survivor">The image beside which it lies.</param>
-internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level survivor)
+internal sealed class MergeTrace(MergeJournal? earlier, Func<MergeJournal?> makeOwn, Level survivor)
 {
     private bool _isWritten;
 
@@ -32,7 +32,7 @@ internal sealed class MergeTrace(MergeJournal? earlier, MergeJournal? own, Level
     /// <summary>Before the first link changes; durable when it returns.</summary>
     public async ValueTask WriteAsync(CancellationToken cancellationToken)
     {
-        if (earlier is null && own is not null && !_isWritten)
+        if (earlier is null && !_isWritten && makeOwn() is { } own)
         {
             await own.WriteAsync(survivor.Path, cancellationToken).ConfigureAwait(false);
             _isWritten = true;

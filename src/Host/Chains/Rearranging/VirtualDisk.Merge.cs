@@ -217,7 +217,7 @@ public sealed partial class VirtualDisk
 
         Level[] chain = [.. work.Levels];
         Level survivor = direction == MergeDirection.Down ? chain[to] : chain[from];
-        var trace = new MergeTrace(journal, MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
+        var trace = new MergeTrace(journal, () => MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
         try
         {
             long copied = direction == MergeDirection.Up ? await MergeUpAsync(work, from, to, options, () => BeginLinkingAsync(work, trace), progress).ConfigureAwait(false)

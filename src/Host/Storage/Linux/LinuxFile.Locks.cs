@@ -74,6 +74,7 @@ internal sealed unsafe partial class LinuxFile
             throw Failed(errno, "change the access");
         }
 
+        _mark = stat.Mark;
         _readOnly = readOnly;
         return LockOutcome.Held;
     }

@@ -16,6 +16,7 @@ internal sealed unsafe partial class LinuxFile : HostFile
     private readonly LinuxVolume _volume;
     private readonly Action? _barrierSeam;
     private readonly Action? _folderSeam;
+    private FileMark _mark;
     private int _isDisposed;
     private volatile bool _readOnly;
     private volatile bool _noWaitWorks = true;
@@ -34,13 +35,13 @@ internal sealed unsafe partial class LinuxFile : HostFile
         _readOnly = options.ReadOnly;
         _barrierSeam = options.BarrierSeam;
         _folderSeam = options.FolderSeam;
-        Mark = stat.Mark;
+        _mark = stat.Mark;
         Facts = volume.Facts & ~options.DisabledFacts;
     }
 
-    public override StorageIdentity Identity => Mark.Identity;
+    public override StorageIdentity Identity => _mark.Identity;
 
-    public override FileMark Mark { get; }
+    public override FileMark Mark => _mark;
 
     public override StorageFacts Facts { get; }
 
