@@ -27,6 +27,18 @@ public sealed class PullRoomTests
         Assert.Equal(12 * Block, await PullRoom.EstimateBytesAsync(chain, 0, [common], default));
     }
 
+    /// <summary>What lies above the level has no say; and zeros are marked, which takes no room.</summary>
+    [Fact]
+    public async Task Estimate_OfALevelBeneath_CountsWhatThatTakesIn_ButNoZeros()
+    {
+        var above = new BlockImage("above", 8 * Block, Block);
+        above.WriteZeroes(0, 8 * Block);
+        Level[] chain = [Of(above), Of(new BlockImage("level", 8 * Block, Block)), Of(TestDisks.Filled("base", 8 * Block, Block, 1))];
+
+        Assert.Equal(8 * Block, await PullRoom.EstimateBytesAsync(chain, 1, [], default));
+        Assert.Equal(0, await PullRoom.EstimateBytesAsync(chain[..2], 1, [chain[2]], default));
+    }
+
     [Fact]
     public async Task Flatten_OfADiskLargerThanItsVolume_NeedsRoomOnlyForWhatItTakesIn()
     {
