@@ -57,6 +57,25 @@ public sealed class BackendFaultTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Composing_NamesTheLevelThatThrew(bool isAsync)
+    {
+        foreach (int depth in (int[])[0, 1])
+        {
+            ThrowingImage[] images = [new(new BlockImage("top", 65536, 4096)), new(new BlockImage("parent", 65536, 4096))];
+            images[depth].Thrown = new KeyNotFoundException("at 17");
+            var generation = new Generation([.. images.Select(image => new Level { Image = image, Path = image.Name, FormatId = "blocks" })]);
+
+            ImageException exception = await Assert.ThrowsAsync<ImageException>(async () =>
+                await (isAsync ? VirtualDisk.TellBeneathAsync<AsyncIo>(generation, default) : VirtualDisk.TellBeneathAsync<SyncIo>(generation, default)));
+
+            Assert.Equal(ImageErrorKind.BackendFault, exception.Kind);
+            Assert.StartsWith($"{images[depth].Name}: the backend ", exception.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void TryMap_NamesTheLevelThatThrew()
     {

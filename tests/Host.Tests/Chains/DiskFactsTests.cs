@@ -1,9 +1,21 @@
+using QedVd.Host.Tests.Filters;
+
 namespace QedVd.Host.Tests.Chains;
 
 /// <summary>What a disk tells a virtual machine of itself, number by number.</summary>
 public sealed class DiskFactsTests
 {
     private const ImageCapabilities Discards = ImageCapabilities.Write | ImageCapabilities.Discard;
+
+    [Fact]
+    public async Task Limits_AreThoseAboveTheFilters()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 1 << 20, 4096));
+        DiskLimits below = disk.Limits;
+        await disk.AddFilterAsync(new XorFilter(1, 16384), TestContext.Current.CancellationToken);
+        Assert.Equal(below with { PhysicalBlockBytes = 16384, BestIoBytes = 16384, DiscardGranularityBytes = 0, CanZeroFast = false }, disk.Limits);
+        Assert.Equal((4096, 4096), (below.PhysicalBlockBytes, below.BestIoBytes));
+    }
 
     [Theory]
     [InlineData(1, 1, 512, 1, 512, 4096, 4096)]

@@ -67,6 +67,87 @@ public sealed class MaintenanceRequestsTests : IDisposable
         Assert.Equal(6 * Block, disk.LengthBytes);
     }
 
+    [Fact]
+    public async Task Shrinking_ToNothing_IsPossible()
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Data);
+        using VirtualDisk disk = TestDisks.Compose(new MaintainedImage(traced, 20 * Block));
+
+        await disk.ResizeAsync(0, mayShrink: true, cancellationToken: Stop);
+
+        Assert.Equal(["resize 0 or less"], traced.Asked);
+        Assert.Equal(0, disk.LengthBytes);
+    }
+
+    [Theory]
+    [InlineData(ImageCapabilities.Grow, 10 * Block, "shrink")]
+    [InlineData(ImageCapabilities.Shrink, 30 * Block, "grow")]
+    public async Task Resizing_ToWhatTheFormatCannot_IsRefused_TheOtherDirectionIsNot(ImageCapabilities can, long size, string cannot)
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Data);
+        using VirtualDisk disk = TestDisks.Compose(new MaintainedImage(traced, 20 * Block) { Maintained = can });
+
+        ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () => await disk.ResizeAsync(size, mayShrink: true, cancellationToken: Stop));
+        Assert.Equal((ImageErrorKind.NotSupported, cannot), (refusal.Kind, refusal.Operation));
+        Assert.Equal($"top: the format 'traced' cannot {cannot} this image.", refusal.Message);
+        Assert.Empty(traced.Asked);
+
+        await disk.ResizeAsync((40 * Block) - size, mayShrink: true, cancellationToken: Stop);
+        Assert.Equal((40 * Block) - size, disk.LengthBytes);
+    }
+
+    /// <summary>The block that the new end lies in is filled to the end that the image has: nobody copies it up while that end moves.</summary>
+    [Theory]
+    [InlineData(512, 5, true)]
+    [InlineData(2560, 5, true)]
+    [InlineData(3584, 5, true)]
+    [InlineData(512, 4, false)]
+    [InlineData(0, 4, false)]
+    public async Task Shrinking_HoldsBackTheCopyOfTheLastBlockOnly(int inside, int block, bool isHeld)
+    {
+        TracedImage traced = new("top", Mega, Block, ExtentKind.Free);
+        Task? writing = null;
+        bool? wasHeld = null;
+        VirtualDisk? disk = null;
+        var image = new MaintainedImage(traced, 20 * Block)
+        {
+            OnResize = () =>
+            {
+                writing = disk!.WriteAsync(block * Block, new byte[] { 5 }, cancellationToken: Stop).AsTask();
+                wasHeld = !writing.IsCompleted;
+            },
+        };
+        using (disk = TestDisks.Compose(image, new TracedImage("base", Mega, Block, ExtentKind.Data, 9)))
+        {
+            await disk.ResizeAsync((5 * Block) + inside, mayShrink: true, cancellationToken: Stop);
+            await writing!;
+        }
+
+        Assert.Equal(isHeld, wasHeld);
+        Assert.Equal(ExtentKind.Data, traced.KindOf(block * Block));
+    }
+
+    [Theory]
+    [InlineData(30 * Block, false, 1)]
+    [InlineData(10 * Block, false, 1)]
+    [InlineData(30 * Block, true, 1)]
+    [InlineData((10 * Block) + 1, false, 0)]
+    public async Task Filters_AreToldOfAnotherSize_AlsoWhenItFails(long size, bool fails, int told)
+    {
+        var image = new MaintainedImage(new TracedImage("top", Mega, Block, ExtentKind.Data), 20 * Block)
+        {
+            OnResize = () => _ = fails ? throw new ImageException(ImageErrorKind.Io, "injected") : 0,
+        };
+        using VirtualDisk disk = TestDisks.Compose(image);
+        var filter = new NotingFilter();
+        await disk.AddFilterAsync(filter, Stop);
+
+        Exception? failed = await Record.ExceptionAsync(async () => await disk.ResizeAsync(size, mayShrink: true, cancellationToken: Stop));
+
+        Assert.Equal(fails || told == 0, failed is ImageException);
+        Assert.Equal(told, filter.Resizes);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -176,17 +257,29 @@ public sealed class MaintenanceRequestsTests : IDisposable
 
         public Func<CompactOptions, Task>? OnCompact { get; init; }
 
-        public override ImageCapabilities Capabilities => base.Capabilities | ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Compact;
+        public Action? OnResize { get; init; }
+
+        public ImageCapabilities Maintained { get; init; } = ImageCapabilities.Grow | ImageCapabilities.Shrink | ImageCapabilities.Compact;
+
+        public override ImageCapabilities Capabilities => base.Capabilities | Maintained;
 
         public override long VirtualSizeBytes => _size;
 
         public override ValueTask ResizeAsync(long virtualSizeBytes, bool mayShrink, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
         {
             inner.Asked.Add($"resize {virtualSizeBytes}{(mayShrink ? " or less" : "")}");
+            OnResize?.Invoke();
             _size = virtualSizeBytes;
             return default;
         }
 
         public override async ValueTask CompactAsync(CompactOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) => await OnCompact!(options);
+    }
+
+    private sealed class NotingFilter : DiskFilter
+    {
+        public int Resizes { get; private set; }
+
+        protected override void OnResized() => Resizes++;
     }
 }

@@ -42,6 +42,8 @@ internal sealed class TracedImage(string name, long virtualSizeBytes, int blockB
 
     public void Set(long offset, long lengthBytes, ExtentKind to) => _blocks.AsSpan((int)(offset / blockBytes), (int)((lengthBytes + blockBytes - 1) / blockBytes)).Fill(to);
 
+    public ExtentKind KindOf(long offset) => _blocks[offset / blockBytes];
+
     public override bool TryMap(long offset, long lengthBytes, out Extent extent)
     {
         ThrowIfTold();

@@ -200,6 +200,50 @@ public sealed class MergeLeftoversTests : IDisposable
         await AssertAsync(journal, ["a.qed", why], ["gone.qed", null], ["b.qed", why]);
     }
 
+    /// <summary>Each is told its own reason: what others need is one of those that are meant, not what took the place of another.</summary>
+    [Fact]
+    public async Task AnotherFileUnderTheName_IsCalledThat_AlsoWhereOthersNeedTheRest()
+    {
+        _test.Qed("a.qed", Size, "low.qed");
+        _test.Qed("b.qed", Size, "low.qed");
+        MergeJournal journal = Journal(MergeDirection.Down, "top.qed", "a.qed", "b.qed");
+        _test.Qed("child.qed", Size, "a.qed");
+        File.Move(_test["b.qed"], _test["moved.qed"]);
+        File.Copy(_test["moved.qed"], _test["b.qed"]);
+
+        await AssertAsync(journal, ["a.qed", "other images need one of the merged ones"], ["b.qed", Another]);
+    }
+
+    /// <summary>It was looked at and found to be the one, and then somebody put another there: what is deleted is the one that was meant, or none.</summary>
+    [Fact]
+    public async Task AFileThatIsReplacedBetweenTheLookAndTheDeletion_Stays()
+    {
+        _test.Qed("left.qed", Size, "low.qed");
+        _test.Raw("other", 5, 1);
+        MergeJournal journal = Journal(MergeDirection.Down, "top.qed", "left.qed");
+        int looks = 0;
+        var backend = new HookedBackend
+        {
+            BeforeOpen = path =>
+            {
+                if (path == _test["left.qed"] && looks++ == 0)
+                {
+                    File.Move(path, _test["moved.qed"]);
+                    File.Move(_test["other"], path);
+                }
+            },
+        };
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(backend);
+        using var host = new DiskHost(options, _log);
+
+        Assert.Empty(await new MergeLeftovers(host, journal, _chain[1], _chain).RemoveAsync([], Stop));
+
+        Assert.Equal(1, looks);
+        Assert.Equal([Text("left.qed", Another)], _log.Lines);
+        Assert.Equal(["base.qed", "left.qed", "low.qed", "moved.qed", "top.qed"], _test.Files);
+    }
+
     [Fact]
     public async Task AJournalWithoutFiles_HasLeftNothing() => await AssertAsync(Journal(MergeDirection.Down, "top.qed"));
 
