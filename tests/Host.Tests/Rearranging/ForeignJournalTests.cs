@@ -83,6 +83,28 @@ public sealed class ForeignJournalTests
         Assert.Equal(chain.View(0), chain.Read(0));
     }
 
+    /// <summary>Besides those that the chain still has, the journal names one that has left it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatHadLeftTheChainAlready_IsToldWithWhatLeavesItNow(bool keeps)
+    {
+        using var chain = new FiveLevels();
+        var options = new CreateDiskOptions { VirtualSizeBytes = FiveLevels.Cluster, ParentName = FiveLevels.NameOf(3), ParentFormat = "qed" };
+        string left = Path.Combine(chain.Folder, "left.qed");
+        await chain.Host.CreateImageAsync(left, "qed", options, cancellationToken: Stop);
+        MergeJournal journal = chain.Journal(1, 3, MergeDirection.Down, keeps);
+        await (journal with { Files = [.. journal.Files, TestHost.JournalFileAt(left)] }).WriteAsync(chain.PathOf(3), Stop);
+
+        MergeResult result = await chain.Host.MergeAsync(chain.PathOf(0), cancellationToken: Stop);
+
+        string[] gone = [.. chain.PathsOf(1, 2), left];
+        Assert.Equal(keeps ? [] : gone, result.RemovedPaths);
+        Assert.Equal(keeps ? gone : [], result.KeptPaths);
+        Assert.Equal(gone.Select(path => keeps), gone.Select(File.Exists));
+        Assert.Equal(chain.View(0), chain.Read(0));
+    }
+
     private static MergeJournal Journal(FiveLevels chain, MergeDirection direction, int survivor, int neighbour, params int[] files) => new()
     {
         Survivor = FilePeek.At(chain.PathOf(survivor)).Mark,

@@ -140,15 +140,8 @@ public sealed class MergeEdgeTests : IDisposable
     public async Task AFailureBehindTheCopy_LeavesAJournalOnlyWhereALinkMayHaveChanged(int to, bool isLeft)
     {
         var backend = new HookedBackend();
-        var options = new DiskHostOptions { LoadDefaultPlugins = false };
-        options.Backends.Add(backend);
-        using var host = new DiskHost(options);
-        string[] names = ["base.qed", "low.qed", "top.qed"];
-        foreach ((int i, string name) in names.Index())
-        {
-            _test.Qed(name, Size, i == 0 ? null : names[i - 1]);
-        }
-
+        using DiskHost host = HostOf(backend);
+        string[] names = MakeThree();
         string journal = MergeJournal.PathOf(_test[names[2 - to]]);
         using VirtualDisk disk = host.OpenDisk(_test["top.qed"]);
         disk.Write(4096, [9]);
@@ -169,5 +162,128 @@ public sealed class MergeEdgeTests : IDisposable
         Assert.Equal(isLeft, File.Exists(journal));
         Assert.All(names, name => Assert.True(File.Exists(_test[name])));
         Assert.Equal(expected, PushChain.ReadAll(disk));
+    }
+
+    /// <summary>The top was not merged, and what lay between is gone: the next call finishes it.</summary>
+    [Fact]
+    public async Task AFailureBehindTheLevelsBetween_LeavesAJournal_AndTheNextMergeFinishesIt()
+    {
+        var backend = new HookedBackend();
+        using DiskHost host = HostOf(backend);
+        MakeThree();
+        byte[] expected;
+        using (VirtualDisk disk = host.OpenDisk(_test["top.qed"]))
+        {
+            disk.Write(4096, [9]);
+            expected = PushChain.ReadAll(disk);
+            backend.Hook = (what, name) =>
+            {
+                if (what == "barrier" && name == _test["base.qed"] && !File.Exists(_test["low.qed"]))
+                {
+                    throw new ImageException(ImageErrorKind.Io, "barrier: injected");
+                }
+            };
+            bool isWritten = false;
+            var progress = new ProgressList(() =>
+            {
+                if (!isWritten)
+                {
+                    isWritten = true;
+                    disk.Write(8192, [8]);
+                }
+            });
+
+            ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.MergeAsync(new MergeOptions { ToDepth = 2, Direction = MergeDirection.Down }, progress, Stop));
+            backend.Hook = null;
+
+            expected[8192] = 8;
+            Assert.Equal(ImageErrorKind.Io, failed.Kind);
+            Assert.True(File.Exists(MergeJournal.PathOf(_test["base.qed"])));
+            Assert.Equal(expected, PushChain.ReadAll(disk));
+            disk.Close();
+        }
+
+        MergeResult result = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+
+        Assert.Equal(_test["base.qed"], result.SurvivorPath);
+        Assert.Equal(["base.qed"], _test.Files);
+        using VirtualDisk again = _test.Host.OpenDisk(_test["base.qed"], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal(expected, PushChain.ReadAll(again));
+    }
+
+    /// <summary>Whether it needs one of those that go cannot be told: they stay until it can.</summary>
+    [Fact]
+    public async Task AnUncertainImage_ThatComesDuringAMerge_KeepsFiles_UntilItIsGone()
+    {
+        var log = new LogLines();
+        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>(), log);
+        MakeThree();
+        var progress = new ProgressList(() => _test.Qed(File.Exists(_test["late.qed"]) ? "other/late.qed" : "late.qed", Size, "nbd:host:1"));
+        using (VirtualDisk low = host.OpenDisk(_test["low.qed"]))
+        {
+            low.Write(0, [1]);
+            low.Close();
+        }
+
+        using VirtualDisk disk = host.OpenDisk(_test["top.qed"]);
+        MergeResult result = await disk.MergeAsync(new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down }, progress, Stop);
+
+        Assert.Equal([_test["low.qed"]], result.KeptPaths);
+        Assert.Contains($"{_test["top.qed"]}: the files of the levels that are left out stay, because of some images it cannot be told whether they need one of them", log.Lines);
+        Assert.True(File.Exists(MergeJournal.PathOf(_test["base.qed"])));
+
+        File.Delete(_test["late.qed"]);
+        Assert.Equal([_test["low.qed"]], (await disk.MergeAsync(cancellationToken: Stop)).RemovedPaths);
+        Assert.False(File.Exists(MergeJournal.PathOf(_test["base.qed"])));
+    }
+
+    [Fact]
+    public async Task TheParentsName_ChangesOnlyWhenTheSurvivorIsDurable()
+    {
+        var backend = new HookedBackend();
+        using DiskHost host = HostOf(backend);
+        MakeThree();
+        using (VirtualDisk low = host.OpenDisk(_test["low.qed"]))
+        {
+            low.Write(0, new byte[Size]);
+            low.Write(4096, [1]);
+            low.Close();
+        }
+
+        using VirtualDisk disk = host.OpenDisk(_test["top.qed"]);
+        List<(string What, string Name)> seen = [];
+        backend.Hook = (what, name) =>
+        {
+            lock (seen)
+            {
+                seen.Add((what, Path.GetFileName(name)));
+            }
+        };
+        await disk.MergeAsync(new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down }, cancellationToken: Stop);
+        backend.Hook = null;
+
+        int named = seen.IndexOf(("write", "top.qed"));
+        Assert.True(named > 0);
+        Assert.Contains(("write", "base.qed"), seen[..named]);
+        Assert.Equal(("barrier", "base.qed"), seen[..named].FindLast(each => each.Name == "base.qed"));
+        Assert.DoesNotContain(("write", "base.qed"), seen[named..]);
+    }
+
+    private static DiskHost HostOf(IImageBackend backend)
+    {
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(backend);
+        return new DiskHost(options);
+    }
+
+    private string[] MakeThree()
+    {
+        string[] names = ["base.qed", "low.qed", "top.qed"];
+        foreach ((int i, string name) in names.Index())
+        {
+            _test.Qed(name, Size, i == 0 ? null : names[i - 1]);
+        }
+
+        return names;
     }
 }
