@@ -80,6 +80,21 @@ public sealed class DiffTests
     }
 
     [Theory]
+    [InlineData(3, 6, 2, 2, 8, 2, 1)]
+    [InlineData(2)]
+    [InlineData(1)]
+    public async Task Diff_NamesTheLevelWhoseEndHidesTheBase_AsFarAsTheBaseReaches(int depth, params int[] expected)
+    {
+        using VirtualDisk disk = TestDisks.Compose(
+            new BlockImage("level0", 12 * Block, Block), new BlockImage("level1", 8 * Block, Block), new BlockImage("level2", 6 * Block, Block), TestDisks.Filled("level3", 10 * Block, Block, 7));
+
+        List<DiskExtent> runs = await disk.DiffAsync(depth, TestContext.Current.CancellationToken).Take(5).ToListAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(expected, runs.SelectMany(run => (int[])[(int)run.OffsetBytes / Block, (int)run.LengthBytes / Block, run.Depth]));
+        Assert.All(runs, run => Assert.Equal((ExtentKind.Zero, $"level{run.Depth}"), (run.Kind, run.Path)));
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(2)]
     public async Task Diff_ToALevelThatIsNotThere_IsRefused(int depth)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using QedVd.Backends.Raw;
 using QedVd.Host.Tests.Operations;
 
@@ -242,6 +243,29 @@ public sealed class MaintenanceRequestsTests : IDisposable
         Assert.Single(disk.Levels);
     }
 
+    [Theory]
+    [InlineData(int.MaxValue, ExtentKind.Free)]
+    [InlineData(2, ExtentKind.Data)]
+    [InlineData(1, ExtentKind.Free)]
+    public async Task ParentsName_ThatIsRefused_LeavesToTheParentOnlyWhatTheTopKnowsThatItMay(int failsAt, ExtentKind kind)
+    {
+        var blocks = new BlockImage("top", Mega, Block);
+        var top = new RefusingImage(blocks) { FailsAt = failsAt };
+        Level[] levels = [new() { Image = top, Path = _test["top"], FormatId = "blocks" }, new() { Image = TestDisks.Filled("base", Mega, Block, 9), Path = "base", FormatId = "blocks" }];
+        var generation = new Generation(levels);
+        SyncIo.Complete(VirtualDisk.TellBeneathAsync<SyncIo>(generation, default));
+        using var disk = new VirtualDisk(generation, new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance);
+        byte[] same = new byte[Block];
+        same.AsSpan().Fill(9);
+
+        ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () => await disk.SetParentNameAsync("other", new SetParentOptions { Verbatim = true, Format = "raw" }, Stop));
+        Assert.Contains(failsAt == 1 ? "told" : "named", refusal.Message, StringComparison.Ordinal);
+        disk.Write(Block, same);
+
+        Assert.Equal(kind, blocks.KindOf(Block));
+        Assert.Equal(same, TestDisks.ReadAll(disk)[Block..(2 * Block)]);
+    }
+
     private static DiskHost HostOf(NotingBackend backend)
     {
         var options = new DiskHostOptions { LoadDefaultPlugins = false };
@@ -281,5 +305,21 @@ public sealed class MaintenanceRequestsTests : IDisposable
         public int Resizes { get; private set; }
 
         protected override void OnResized() => Resizes++;
+    }
+
+    /// <summary>Stores no name, and may hear no more of what lies beneath it.</summary>
+    private sealed class RefusingImage(BlockImage inner) : DelegatingImage(inner)
+    {
+        private int _told;
+
+        /// <summary>Which time of being told fails, from 0.</summary>
+        public int FailsAt { get; init; }
+
+        public override ImageCapabilities Capabilities => base.Capabilities | ImageCapabilities.SetParent;
+
+        public override ValueTask SetParentAsync(ParentReference? parent, CancellationToken cancellationToken = default) => throw new ImageException(ImageErrorKind.OutOfSpace, "not named");
+
+        protected override ValueTask SetBeneathCore<TIo>(Beneath beneath, CancellationToken cancellationToken) =>
+            _told++ == FailsAt ? throw new ImageException(ImageErrorKind.Io, "not told") : base.SetBeneathCore<TIo>(beneath, cancellationToken);
     }
 }

@@ -1,3 +1,4 @@
+using QedVd.Host.Tests.Filters;
 using QedVd.TestKit;
 
 namespace QedVd.Host.Tests.Chains;
@@ -75,6 +76,69 @@ public sealed class MapAllTests
             }
         });
         Assert.Equal(1, seen);
+    }
+
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData(100, 3)]
+    [InlineData(64, 3)]
+    public async Task MapAll_OfAnImageThatAnswersABlockAtATime_MergesWhatOneLookAfterTheOtherBrings(int? zeroBlock, int runs)
+    {
+        using VirtualDisk disk = TestDisks.Compose(new SingleBlocksImage(new BlockImage("a", 200 * Block, Block), zeroBlock));
+
+        List<DiskExtent[]> batches = [];
+        await foreach (ReadOnlyMemory<DiskExtent> batch in disk.MapBatchesAsync(0, disk.LengthBytes, TestContext.Current.CancellationToken))
+        {
+            batches.Add(batch.ToArray());
+        }
+
+        Assert.DoesNotContain(batches, batch => batch.Length == 0);
+        Assert.Equal(await OneByOneAsync(disk, 0, disk.LengthBytes), batches.SelectMany(batch => batch));
+        Assert.Equal(runs, batches.Sum(batch => batch.Length));
+    }
+
+    [Fact]
+    public async Task MapBatches_OfNothing_IsNoBatch()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("a", 100 * Block, Block));
+
+        Assert.Empty(await disk.MapBatchesAsync(Block, 0, TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(-1, 0)]
+    [InlineData((100 * Block) + 1, 0)]
+    [InlineData(0, -1)]
+    [InlineData(0, (100 * Block) + 1)]
+    public async Task MapAll_OutsideOfTheDisk_IsRefused(int offset, int length)
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("a", 100 * Block, Block));
+
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await disk.MapAllAsync(offset, length).ToListAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task MapAll_OfADiskThatBecomesShorterMeanwhile_SaysSo()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new PairsImage(new BlockImage("a", 9001L * Block, Block)));
+        await using IAsyncEnumerator<ReadOnlyMemory<DiskExtent>> batches = disk.MapBatchesAsync(0, disk.LengthBytes, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.True(await batches.MoveNextAsync());
+        var over = new Level { Image = new BlockImage("over", 5000L * Block, Block), Path = "over", FormatId = "blocks" };
+        await disk.TakeOverlayAsync(over, TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await batches.MoveNextAsync());
+    }
+
+    [Fact]
+    public async Task MapBatches_OfADiskWithAFilter_SayWhatTheFilterLeaves()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new PairsImage(new BlockImage("a", 3000L * Block, Block)));
+        await disk.AddFilterAsync(new XorFilter(3, Block), TestContext.Current.CancellationToken);
+
+        await foreach (DiskExtent run in disk.MapAllAsync(0, disk.LengthBytes, TestContext.Current.CancellationToken))
+        {
+            Assert.Equal((ExtentKind.Data, Extent.NoOffset), (run.Kind, run.StorageOffset));
+        }
     }
 
     private static IDiskImage MakeLevel(string name, Random random)
@@ -156,6 +220,29 @@ public sealed class MapAllTests
             }
 
             return count;
+        }
+    }
+
+    /// <summary>Data, but for one block of zeros; one block in each answer.</summary>
+    private sealed class SingleBlocksImage(IDiskImage inner, int? zeroBlock) : DelegatingImage(inner)
+    {
+        public override bool TryMap(long offset, long lengthBytes, out Extent extent)
+        {
+            long length = Math.Min(lengthBytes, Block - (offset % Block));
+            extent = offset / Block == zeroBlock ? new Extent(ExtentKind.Zero, length) : new Extent(ExtentKind.Data, length, offset, IsAllocated: true);
+            return true;
+        }
+
+        public override ValueTask<int> MapRunsAsync(long offset, long lengthBytes, Memory<Extent> runs, CancellationToken cancellationToken = default)
+        {
+            _ = TryMap(offset, lengthBytes, out runs.Span[0]);
+            return new(1);
+        }
+
+        protected override ValueTask<Extent> MapCore<TIo>(long offset, long lengthBytes, CancellationToken cancellationToken)
+        {
+            _ = TryMap(offset, lengthBytes, out Extent extent);
+            return new(extent);
         }
     }
 

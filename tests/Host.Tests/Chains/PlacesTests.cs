@@ -12,6 +12,7 @@ namespace QedVd.Host.Tests.Chains;
 public sealed class PlacesTests
 {
     private const int Size = 3 << 20;
+    private const int Length = 4096;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -109,6 +110,51 @@ public sealed class PlacesTests
         Assert.NotNull(disk.FindFixedFile(below));
     }
 
+    [Theory]
+    [InlineData(ExtentKind.Data, Length, 8192L, true, 1, true)]
+    [InlineData(ExtentKind.Data, Length - 512, 8192L, true, 0, false)]
+    [InlineData(ExtentKind.Data, Length, Extent.NoOffset, true, 0, false)]
+    [InlineData(ExtentKind.Data, Length - 512, Extent.NoOffset, true, 0, false)]
+    [InlineData(ExtentKind.Zero, Length, 8192L, true, 0, false)]
+    [InlineData(ExtentKind.Data, Length, 8192L, false, 0, false)]
+    public async Task Run_IsSharedWhereItLiesInOnePieceInAStorageThatCan(ExtentKind kind, int length, long storageOffset, bool canShare, int calls, bool isShared)
+    {
+        byte[] content = CopyBench.Content(Size, 9);
+        var from = new CountingStorage(new SimulatedFile("source", content: content).Open(readOnly: true), canShare);
+        IDiskImage raw = new RawBackend().Open(from, new ImageOpenOptions { Flags = ImageOpenFlags.ReadOnly });
+        await using VirtualDisk source = Compose(new PlacedImage(raw, new Extent(kind, length, storageOffset)), from, readOnly: true);
+        (VirtualDisk target, SharingStorage into, SimulatedFile file) = MakeTarget();
+        await using (target)
+        {
+            Assert.Equal(isShared, source.TryShare(65536, Length, target, into, out bool isPossible));
+            Assert.Equal((isShared || calls == 0, calls), (isPossible, from.Calls));
+        }
+
+        Assert.Equal(isShared ? content[8192..(8192 + Length)] : new byte[Length], file.ReadBytes(65536, Length));
+    }
+
+    [Theory]
+    [InlineData(false, false, true)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(true, true, false)]
+    public async Task Sharing_IsImpossible_OutOfAFilter_AndIntoBlocks(bool isFiltered, bool hasBlocks, bool isPossible)
+    {
+        await using VirtualDisk source = Compose(new RawBackend(), new SimulatedFile("source", content: CopyBench.Content(Size, 9)).Open(readOnly: true), readOnly: true);
+        if (isFiltered)
+        {
+            await source.AddFilterAsync(new GateFilter(), Stop);
+        }
+
+        var file = new SimulatedFile("target");
+        await (hasBlocks ? (IImageBackend)new QedBackend() : new RawBackend()).CreateAsync(file.Open(), new ImageCreateOptions { VirtualSizeBytes = Size }, Stop);
+        IImageStorage into = file.Open();
+        await using VirtualDisk target = Compose(hasBlocks ? new QedBackend() : new RawBackend(), into, readOnly: false);
+
+        Assert.False(source.TryShare(65536, Length, target, into, out bool mayOthers));
+        Assert.Equal(isPossible, mayOthers);
+    }
+
     private static (VirtualDisk Disk, SharingStorage Storage, SimulatedFile File) MakeTarget()
     {
         var file = new SimulatedFile("target");
@@ -121,11 +167,41 @@ public sealed class PlacesTests
         return (Compose(new RawBackend(), into, readOnly: false), into, file);
     }
 
-    private static VirtualDisk Compose(IImageBackend backend, IImageStorage storage, bool readOnly)
+    private static VirtualDisk Compose(IImageBackend backend, IImageStorage storage, bool readOnly) =>
+        Compose(backend.Open(storage, new ImageOpenOptions { Flags = readOnly ? ImageOpenFlags.ReadOnly : ImageOpenFlags.None }), storage, readOnly);
+
+    private static VirtualDisk Compose(IDiskImage image, IImageStorage storage, bool readOnly)
     {
-        IDiskImage image = backend.Open(storage, new ImageOpenOptions { Flags = readOnly ? ImageOpenFlags.ReadOnly : ImageOpenFlags.None });
-        var generation = new Generation([new Level { Image = image, Path = storage.Name, FormatId = backend.Info.Id, Storage = storage }]);
+        var generation = new Generation([new Level { Image = image, Path = storage.Name, FormatId = image.Backend.Id, Storage = storage }]);
         SyncIo.Complete(VirtualDisk.TellBeneathAsync<SyncIo>(generation, default));
         return new VirtualDisk(generation, new DiskOpenOptions { ReadOnly = readOnly }, host: null, number: 0, NullLogger.Instance);
+    }
+
+    /// <summary>Says of each run the same: what it is, how far, and where.</summary>
+    private sealed class PlacedImage(IDiskImage inner, Extent extent) : DelegatingImage(inner)
+    {
+        public override bool TryMap(long offset, long lengthBytes, out Extent found)
+        {
+            found = extent;
+            return true;
+        }
+
+        protected override ValueTask<Extent> MapCore<TIo>(long offset, long lengthBytes, CancellationToken cancellationToken) => new(extent);
+    }
+
+    /// <summary>Copies what it is asked to, whatever it says of itself.</summary>
+    private sealed class CountingStorage(IImageStorage inner, bool canShare) : ForwardingStorage(inner), IImageStorage
+    {
+        public int Calls { get; private set; }
+
+        public override StorageFacts Facts => canShare ? base.Facts | StorageFacts.CanShareBlocks : base.Facts & ~StorageFacts.CanShareBlocks;
+
+        public long CopyRange(long sourceOffset, IImageStorage target, long targetOffset, long lengthBytes)
+        {
+            Calls++;
+            byte[] bytes = new byte[lengthBytes];
+            target.Write(targetOffset, bytes.AsSpan(0, Inner.Read(sourceOffset, bytes)));
+            return lengthBytes;
+        }
     }
 }

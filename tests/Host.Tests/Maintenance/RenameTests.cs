@@ -138,6 +138,36 @@ public sealed class RenameTests : IDisposable
     }
 
     [Fact]
+    public async Task Rename_OverALevelOfTheDisk_SaysThatItBelongsToTheChain()
+    {
+        _test.Create("base", value: 7);
+        _test.Create("top", parent: "base", parentFormat: "testblocks");
+        using VirtualDisk disk = _test.Open("top");
+
+        ImageException refusal = await Refusal(() => disk.RenameAsync(_test["base"], overwrite: true));
+
+        Assert.Equal((ImageErrorKind.InUse, _test["base"], "rename"), (refusal.Kind, refusal.Path, refusal.Operation));
+        Assert.Equal($"{_test["base"]}: this file belongs to the chain of the disk, and cannot be overwritten. Choose another name.", refusal.Message);
+    }
+
+    [Fact]
+    public async Task RenamedDisk_ThatIsNotClosedBeforeItsHost_IsNamedAsItIsCalledThen()
+    {
+        var log = new LogLines();
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(new MemoryBackend(canMaintain: true));
+        using var host = new DiskHost(options, log);
+        _test.Create("old");
+        using VirtualDisk disk = host.OpenDisk(_test["old"], MaintenanceHost.Options);
+        await disk.RenameAsync(_test["new"], cancellationToken: TestContext.Current.CancellationToken);
+
+        host.Dispose();
+
+        Assert.Contains($"{_test["new"]}: the disk was not closed before its host", log.Lines);
+        Assert.DoesNotContain(log.Lines, line => line.Contains(_test["old"], StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Rename_OverALink_OrOfAFileWhoseNameIsALink_IsRefused()
     {
         _test.Create("real", value: 5);
