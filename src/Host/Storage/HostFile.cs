@@ -14,7 +14,7 @@ internal abstract class HostFile(string path) : IDisposable
 
     public abstract StorageIdentity Identity { get; }
 
-    /// <summary>Which one it is, for as long as there are files.</summary>
+    /// <summary>Which one it is.</summary>
     public virtual FileMark Mark => new(Identity, 0);
 
     public abstract StorageFacts Facts { get; }

@@ -233,7 +233,7 @@ public sealed class PushJournalTests : IDisposable
             KeepsFiles = false,
             Files = [],
         }.WriteAsync(_test["low.qed"], Stop);
-        File.Move(top, _test["kept.qed"]);
+        File.Delete(top);
 
         // Another name is no reason to finish anything.
         Assert.Equal(ImageErrorKind.NotFound, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(_test["other.qed"], cancellationToken: Stop))).Kind);
@@ -242,7 +242,7 @@ public sealed class PushJournalTests : IDisposable
         MergeResult result = await _test.Host.MergeAsync(top, cancellationToken: Stop);
         Assert.Equal((MergeDirection.Down, _test["low.qed"]), (result.Direction, result.SurvivorPath));
         Assert.Equal([top], result.RemovedPaths);
-        Assert.Equal(["base.qed", "kept.qed", "low.qed"], _test.Files);
+        Assert.Equal(["base.qed", "low.qed"], _test.Files);
         foreach (string missing in (string[])[top, _test["nowhere/top.qed"], "/"])
         {
             Assert.NotEqual(ImageErrorKind.Corrupt, (await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(missing, cancellationToken: Stop))).Kind);

@@ -77,6 +77,7 @@ public sealed class ReusedNumberTests : IDisposable
         MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
 
         Assert.Empty(merged.RemovedPaths);
+        Assert.Empty(merged.KeptPaths);
         Assert.True(File.Exists(_test["new.qed"]));
     }
 
@@ -127,33 +128,146 @@ public sealed class ReusedNumberTests : IDisposable
     }
 
     /// <summary>A level that the journal does not know has come between: merging the range would take that too.</summary>
-    [Theory]
-    [InlineData("low.qed", "other.qed", "mid.qed", "top.qed")]
-    [InlineData("low.qed", "mid.qed", "other.qed", "top.qed")]
-    public async Task LevelBetween_ThatTheJournalDoesNotName_IsNotMerged(params string[] names)
+    [Fact]
+    public async Task LevelBetween_ThatTheJournalDoesNotName_IsNotMerged()
     {
+        Make("low.qed");
+        Make("other.qed", "low.qed");
+        Make("mid.qed", "other.qed");
+        Make("top.qed", "mid.qed");
+        await Journal(takesTop: false, "mid.qed").WriteAsync(_test["low.qed"], Stop);
+
+        await RefusedAsync("top.qed", "the chain has other levels now");
+    }
+
+    [Fact]
+    public async Task LevelBetween_ThatTheJournalDoesNotName_DoesNotGoWithTheTop()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("other.qed", "mid.qed");
+        Make("top.qed", "other.qed");
+        await Journal(takesTop: true, "mid.qed").WriteAsync(_test["low.qed"], Stop);
+
+        await RefusedAsync("top.qed", "the chain has other levels now");
+    }
+
+    [Fact]
+    public async Task LevelBetween_ThatTheJournalDoesNotName_IsNotPassedByACommit()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("other.qed", "mid.qed");
+        Make("top.qed", "other.qed");
+        await (Journal(takesTop: false, "mid.qed") with { IsCommit = true, KeepsFiles = true }).WriteAsync(_test["low.qed"], Stop);
+
+        CommitResult committed = await _test.Host.CommitAsync(_test["top.qed"], new CommitOptions { DeleteSuperseded = true }, cancellationToken: Stop);
+
+        Assert.Equal((_test["other.qed"], 0), (committed.TargetPath, committed.SupersededPaths.Count));
+    }
+
+    [Fact]
+    public async Task NewTop_WithTheNameOfTheOneThatWasCommitted_IsCommittedOnlyAsAsked()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("top.qed", "mid.qed");
+        MergeJournal journal = Journal(takesTop: false, "mid.qed") with { IsCommit = true, KeepsFiles = true };
+        await (journal with { Neighbour = Earlier(journal.Neighbour!) }).WriteAsync(_test["low.qed"], Stop);
+
+        CommitResult committed = await _test.Host.CommitAsync(_test["top.qed"], new CommitOptions(), cancellationToken: Stop);
+
+        Assert.Equal((_test["mid.qed"], 0), (committed.TargetPath, committed.SupersededPaths.Count));
+    }
+
+    /// <summary>Before the links change nothing depends on the neighbour: it may have been replaced, or be on a volume that has another number now.</summary>
+    [Theory]
+    [InlineData(MergeDirection.Down)]
+    [InlineData(MergeDirection.Up)]
+    public async Task OtherNeighbour_BeforeTheLinks_IsNoObstacle(MergeDirection direction)
+    {
+        string[] names = ["low.qed", "mid.qed", "up.qed", "top.qed"];
         foreach ((int i, string name) in names.Index())
         {
             Make(name, i == 0 ? null : names[i - 1]);
         }
 
-        await Journal(takesTop: false, "mid.qed").WriteAsync(_test["low.qed"], Stop);
+        JournalFile other = FileOf("low.qed");
+        other = other with { Mark = new FileMark(new StorageIdentity(other.Mark.Identity.DeviceId + 1, 5), 6) };
+        bool isDown = direction == MergeDirection.Down;
+        string survivor = isDown ? "low.qed" : "top.qed";
+        MergeJournal journal = Journal(takesTop: false, "mid.qed", "up.qed") with { Survivor = FileOf(survivor).Mark, Direction = direction, Neighbour = other };
+        await (isDown ? journal with { Files = [journal.Files[0]] } : journal).WriteAsync(_test[survivor], Stop);
+
+        MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+
+        Assert.Equal(direction, merged.Direction);
+        Assert.Equal(isDown ? ["low.qed", "top.qed", "up.qed"] : ["low.qed", "top.qed"], _test.Files);
+    }
+
+    /// <summary>It holds what the survivor does not have yet.</summary>
+    [Fact]
+    public async Task TopThatWasRenamed_IsNotTakenForOneThatIsMerged()
+    {
+        Make("low.qed");
+        Make("top.qed", "low.qed");
+        await Journal(takesTop: true).WriteAsync(_test["low.qed"], Stop);
+        File.Move(_test["top.qed"], _test["renamed.qed"]);
+
+        await RefusedAsync("low.qed", $"merge the chain of '{_test["renamed.qed"]}' instead");
+        await RefusedAsync("top.qed", $"merge the chain of '{_test["renamed.qed"]}' instead");
+    }
+
+    [Fact]
+    public async Task TopWhoseFolderIsNotThere_IsNotTakenForOneThatIsMerged()
+    {
+        Make("low.qed");
+        Make("sub/top.qed", "../low.qed");
+        await Journal(takesTop: true, "sub/top.qed", []).WriteAsync(_test["low.qed"], Stop);
+        Directory.Move(_test["sub"], _test["elsewhere"]);
+
+        await RefusedAsync("low.qed", $"merge the chain of '{_test["sub/top.qed"]}' instead");
+    }
+
+    /// <summary>Where a file system does not tell births, or does since a new kernel, the number has to do, and the name.</summary>
+    [Fact]
+    public async Task UnknownBirth_IsNoDifference()
+    {
+        Make("low.qed");
+        Make("top.qed", "low.qed");
+        Make("left.qed", "low.qed");
+        MergeJournal journal = Journal(takesTop: false, "left.qed");
+        await (journal with
+        {
+            Survivor = journal.Survivor with { BirthStamp = 0 },
+            Neighbour = journal.Neighbour! with { Mark = journal.Neighbour.Mark with { BirthStamp = 0 } },
+            Files = [journal.Files[0] with { Mark = journal.Files[0].Mark with { BirthStamp = 0 } }],
+        }).WriteAsync(_test["low.qed"], Stop);
+
+        MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+
+        Assert.Equal([_test["left.qed"]], merged.RemovedPaths);
+    }
+
+    private async Task RefusedAsync(string merged, string why)
+    {
         string[] before = _test.Files;
-
-        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop));
-
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(_test[merged], cancellationToken: Stop));
         Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
         Assert.Equal(before, _test.Files);
     }
 
     private void Make(string name, string? parent = null) => _test.Qed(name, Size, parent);
 
-    private MergeJournal Journal(bool takesTop, params string[] files) => new()
+    private MergeJournal Journal(bool takesTop, params string[] files) => Journal(takesTop, "top.qed", files);
+
+    private MergeJournal Journal(bool takesTop, string top, string[] files) => new()
     {
         Survivor = FilePeek.At(_test["low.qed"]).Mark,
         SurvivorFormat = "qed",
         Direction = MergeDirection.Down,
-        Neighbour = FileOf("top.qed"),
+        Neighbour = FileOf(top),
         TakesTop = takesTop,
         KeepsFiles = false,
         Files = [.. files.Select(FileOf)],

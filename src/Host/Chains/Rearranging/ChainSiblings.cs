@@ -42,7 +42,7 @@ internal static class ChainSiblings
             string names = string.Join(", ", found.Children.Take(MaxShown).Select(path => $"'{DisplayText.Escape(path)}'"));
             string more = found.Count > MaxShown ? string.Create(CultureInfo.InvariantCulture, $" and {found.Count - MaxShown} more") : "";
             string journal = gone is not null && chain.FirstOrDefault(level => level.Mark == gone.Survivor) is { } survivor
-                ? $" This is to finish a merge that was interrupted; if nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(survivor.Path))}'."
+                ? $" This is to finish a {(gone.IsCommit ? "commit" : "merge")} that was interrupted; if nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(survivor.Path))}'."
                 : "";
             throw new ImageException(
                 ImageErrorKind.InUse,

@@ -7,14 +7,26 @@ namespace QedVd.Host;
 internal sealed record JournalFile(FileMark Mark, long LengthBytes, string Path)
 {
     /// <summary>Whether its name still leads to it.</summary>
-    public bool IsInPlace => FilePeek.At(Path) is { IsRegular: true } found && found.Mark == Mark;
+    public bool IsInPlace => FilePeek.At(Path) is { IsRegular: true } found && Mark.Fits(found.Mark);
+
+    /// <summary>The name that it has in its folder instead; its old one where the folder is not to be seen. Null: none.</summary>
+    public string? OtherName
+    {
+        get
+        {
+            string folder = System.IO.Path.GetDirectoryName(Path)!;
+            return !Directory.Exists(folder) ? Path
+                : Mark.BirthStamp == 0 ? null
+                : FolderListing.Of(folder).FirstOrDefault(path => path != Path && FilePeek.At(path).Mark == Mark);
+        }
+    }
 
     /// <summary>Null for a level that is no file.</summary>
     public static JournalFile? Of(Level? level) =>
         level?.Storage is FileStorage storage ? new JournalFile(storage.File.Mark, storage.GetLength(), level.Path) : null;
 
     /// <summary>Whether this is the file. A number alone, where the file system knows no births, is no proof under another name.</summary>
-    public bool Is(FileMark? found) => found == Mark && (Mark.BirthStamp != 0 || IsInPlace);
+    public bool Is(FileMark? found) => found is { } mark && Mark.Fits(mark) && (Mark.HasBirthBeside(mark) || IsInPlace);
 
     /// <summary>Whether this is the file, or what became of it: an overlay file system makes a new one of a file that is opened for writing, with its number and name.</summary>
     public bool IsStill(FileMark? found) => Is(found) || (found?.Identity == Mark.Identity && FilePeek.At(Path) is { IsRegular: true } there && there.Identity == Mark.Identity);

@@ -77,8 +77,11 @@ internal sealed record MergeJournal
     /// <summary>Whether this level is the neighbour; null where there must be none.</summary>
     public bool IsNeighbour(Level? level) => level is null ? Neighbour is null : IsNeighboursFile(level.Mark);
 
-    /// <summary>Whether this file is the neighbour. One that goes was open for writing when the journal was made, one that stays perhaps not.</summary>
-    public bool IsNeighboursFile(FileMark? mark) => Neighbour is { } neighbour && (TakesTop ? neighbour.Is(mark) : neighbour.IsStill(mark));
+    /// <summary>Whether this file is the neighbour. A top that takes part was open for writing when the journal was made, another neighbour perhaps not.</summary>
+    public bool IsNeighboursFile(FileMark? mark) => Neighbour is { } neighbour && (TakesTop || IsCommit ? neighbour.Is(mark) : neighbour.IsStill(mark));
+
+    /// <summary>Whether all levels from one depth to another are files that go, or there are none: what has come between since is nobody's to take along.</summary>
+    public bool NamesAll(IReadOnlyList<Level> chain, int from, int to) => Enumerable.Range(from, Math.Max(0, to - from + 1)).All(depth => Names(chain[depth].Mark));
 
     /// <summary>The journal of an image; null when there is none, or it is of another file that had this name.</summary>
     /// <exception cref="ImageException">There is something under its name that is none.</exception>
@@ -108,7 +111,7 @@ internal sealed record MergeJournal
 
         MergeJournal journal = length > MaxBytes ? throw Bad(path, "it is too long") : Parse(path, Encoding.UTF8.GetString(bytes, 0, length));
         journal = journal.OnDevice(survivor.Identity.DeviceId);
-        return journal.Survivor == survivor ? journal : throw Bad(path, "it is of another file, which had this name");
+        return journal.Survivor.Fits(survivor) ? journal : throw Bad(path, "it is of another file, which had this name");
     }
 
     /// <summary>

@@ -57,7 +57,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     /// <summary>Why a file is not to be deleted; null if nothing is against it.</summary>
     private async ValueTask<string?> WhyNotAsync(JournalFile file, FilePeek peek, IReadOnlyList<string> folders, CancellationToken cancellationToken)
     {
-        if (!peek.IsRegular || peek.IsLink || peek.Mark != file.Mark)
+        if (!peek.IsRegular || peek.IsLink || !file.Mark.Fits(peek.Mark))
         {
             return "it is another file by now";
         }
@@ -106,7 +106,7 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         // One that went with it may be deleted already.
         FilePeek peek = FilePeek.At(parent);
         return peek.IsRegular
-            ? journal.Names(peek.Mark) || (journal.Direction == MergeDirection.Down ? peek.Mark == survivor.Mark : journal.IsNeighboursFile(peek.Mark))
+            ? journal.Names(peek.Mark) || (journal.Direction == MergeDirection.Down ? survivor.Mark is { } mark && mark.Fits(peek.Mark) : journal.IsNeighboursFile(peek.Mark))
             : journal.Files.Any(other => other.Path == parent);
     }
 
@@ -114,13 +114,14 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
     {
         try
         {
-            // Whoever uses it keeps it.
-            using FileStorage storage = FileStorage.Open(file.Path);
-            if (storage.File.Mark != file.Mark || !storage.File.HasName(file.Path))
+            using FileStorage storage = FileStorage.Open(file.Path, new FileStorageOptions { ReadOnly = true });
+            if (!file.Mark.Fits(storage.File.Mark) || !storage.File.HasName(file.Path))
             {
                 return "it is another file by now";
             }
 
+            // Whoever uses it keeps it. Only now: an overlay makes another file of it.
+            storage.ChangeAccess(readOnly: false);
             File.Delete(file.Path);
             try
             {

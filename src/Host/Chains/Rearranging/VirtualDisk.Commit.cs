@@ -81,7 +81,7 @@ public sealed partial class VirtualDisk
             {
                 CopiedBytes = push.CopiedBytes,
                 TargetPath = target.Path,
-                SupersededPaths = [.. chain[1..depth].Select(level => level.Path).Union(earlier?.Files.Select(file => file.Path).Where(File.Exists) ?? []).Except(deleted)],
+                SupersededPaths = [.. chain[1..depth].Select(level => level.Path).Union(LeftOf(earlier)).Except(deleted)],
                 DeletedPaths = [.. deleted.Distinct()],
             };
         }
@@ -97,7 +97,8 @@ public sealed partial class VirtualDisk
             await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false);
         }
 
-        return journal is { IsCommit: true } && journal.IsNeighbour(work.Levels[0]) && DepthOf(work.Levels, journal.Survivor) > 0 ? journal : null;
+        return journal is { IsCommit: true } && journal.IsNeighbour(work.Levels[0]) && DepthOf(work.Levels, journal.Survivor) is > 0 and int target
+            && journal.NamesAll(work.Levels, 1, target - 1) ? journal : null;
     }
 
     /// <summary>There is room for one journal beside a target: that of another chain's merge would be found in the way only after all is copied.</summary>

@@ -4,7 +4,7 @@ namespace QedVd.Host;
 public sealed partial class VirtualDisk
 {
     /// <summary>The depth of a journal's survivor, beside which the journal was found.</summary>
-    private static int DepthOf(IReadOnlyList<Level> chain, FileMark survivor) => chain.Index().First(level => level.Item.Mark == survivor).Index;
+    private static int DepthOf(IReadOnlyList<Level> chain, FileMark survivor) => chain.Index().First(level => level.Item.Mark is { } mark && mark.Fits(survivor)).Index;
 
     /// <summary>The journal beside one of the levels; null when there is none.</summary>
     private static async ValueTask<MergeJournal?> FindJournalAsync(Rearrangement work)
@@ -67,7 +67,7 @@ public sealed partial class VirtualDisk
 
         // The top goes last, and its name goes before the guest writes to the survivor: where it is gone, all was done but tidying up.
         return journal.TakesTop
-            ? survivor == 0 && FilePeek.At(journal.Neighbour!.Path) is { IsLink: false, Error.Kind: ImageErrorKind.NotFound }
+            ? survivor == 0 && FilePeek.At(journal.Neighbour!.Path) is { IsLink: false, Error.Kind: ImageErrorKind.NotFound } && journal.Neighbour.OtherName is null
             : survivor > 0 && journal.IsNeighbour(chain[survivor - 1]);
     }
 }

@@ -100,26 +100,35 @@ public sealed partial class VirtualDisk
         int survivor = DepthOf(chain, journal.Survivor);
         int[] listed = [.. Enumerable.Range(0, chain.Count).Where(depth => journal.Names(chain[depth].Mark))];
         options = options with { KeepFiles = journal.KeepsFiles };
-        if (journal.Direction == MergeDirection.Down && journal.TakesTop && survivor > 0 && journal.IsNeighbour(chain[0]))
+        if (journal.Direction == MergeDirection.Down && journal.TakesTop)
         {
-            return await RunMergeAsync(work, 0, survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
+            if (survivor > 0 && journal.IsNeighbour(chain[0]) && journal.NamesAll(chain, 1, survivor - 1))
+            {
+                return await RunMergeAsync(work, 0, survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
+            }
+        }
+        else if (listed.Length > 0 && listed[^1] - listed[0] == listed.Length - 1)
+        {
+            bool isDown = journal.Direction == MergeDirection.Down;
+            if (isDown ? listed[^1] == survivor - 1 && listed[0] > 0 : listed[0] == survivor + 1)
+            {
+                // Under another neighbour what the journal says cannot be seen to be done later; no link was changed yet, so that a new one may say it.
+                MergeJournal? kept = journal.IsNeighbour(chain.ElementAtOrDefault(isDown ? listed[0] - 1 : listed[^1] + 1)) ? journal : null;
+                if (kept is null)
+                {
+                    await MergeJournal.RemoveAsync(chain[survivor]).ConfigureAwait(false);
+                }
+
+                return await RunMergeAsync(work, isDown ? listed[0] : survivor, isDown ? survivor : listed[^1], journal.Direction, kept, options, progress).ConfigureAwait(false);
+            }
         }
 
-        // Nothing but the files that go may lie between the survivor and the neighbour, or something else would go with them.
-        bool isRun = listed.Length > 0 && listed[^1] - listed[0] == listed.Length - 1;
-        if (isRun && journal.Direction == MergeDirection.Down && !journal.TakesTop && listed[^1] == survivor - 1 && listed[0] > 0 && journal.IsNeighbour(chain[listed[0] - 1]))
-        {
-            return await RunMergeAsync(work, listed[0], survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
-        }
-
-        if (isRun && journal.Direction == MergeDirection.Up && listed[0] == survivor + 1 && journal.IsNeighbour(chain.ElementAtOrDefault(listed[^1] + 1)))
-        {
-            return await RunMergeAsync(work, survivor, listed[^1], MergeDirection.Up, journal, options, progress).ConfigureAwait(false);
-        }
-
+        string why = journal.Direction == MergeDirection.Up || chain.Any(journal.IsNeighbour)
+            ? "the chain has other levels now"
+            : $"merge the chain of '{DisplayText.Escape(journal.Neighbour?.OtherName ?? journal.Neighbour?.Path ?? "?")}' instead";
         return await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false) ?? throw new ImageException(
             ImageErrorKind.InvalidArgument,
-            $"{Shown}: a merge into '{DisplayText.Escape(chain[survivor].Path)}' was interrupted, and cannot be finished from here: merge the chain of '{DisplayText.Escape(journal.Neighbour?.Path ?? "?")}' instead. If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(chain[survivor].Path))}'.",
+            $"{Shown}: a merge into '{DisplayText.Escape(chain[survivor].Path)}' was interrupted, and cannot be finished from here: {why}. If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(chain[survivor].Path))}'.",
             Path,
             MergeOperation);
     }
@@ -267,7 +276,7 @@ public sealed partial class VirtualDisk
         };
     }
 
-    private static IEnumerable<string> LeftOf(MergeJournal? journal) => journal?.Files.Select(file => file.Path).Where(File.Exists) ?? [];
+    private static IEnumerable<string> LeftOf(MergeJournal? journal) => journal?.Remaining.Select(file => file.Path) ?? [];
 
     /// <summary>Closes levels that belong to the chain no more, and deletes their files; what could not be is logged.</summary>
     private async ValueTask RemoveLevelsAsync(IReadOnlyList<Level> levels, MergeOptions options, MergeTrace trace)
