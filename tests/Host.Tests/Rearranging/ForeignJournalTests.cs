@@ -26,7 +26,7 @@ public sealed class ForeignJournalTests
     {
         using var chain = new FiveLevels();
         await Journal(chain, direction, survivor, neighbour, files).WriteAsync(chain.PathOf(survivor), Stop);
-        await AssertRefusedAsync(chain, 0, survivor, above: null);
+        await AssertRefusedAsync(chain, 0, survivor);
     }
 
     /// <summary>No link was changed yet, so that nothing depends on the neighbour.</summary>
@@ -47,11 +47,15 @@ public sealed class ForeignJournalTests
     }
 
     [Fact]
-    public async Task ASurvivorThatIsToGoItself_IsNotMerged()
+    public async Task ASurvivorThatIsToGoItself_IsNoMergeToFinish()
     {
         using var chain = new FiveLevels();
         await (Journal(chain, MergeDirection.Down, 0, 0) with { TakesTop = true }).WriteAsync(chain.PathOf(0), Stop);
-        await AssertRefusedAsync(chain, 0, 0, above: null);
+
+        MergeResult result = await chain.Host.MergeAsync(chain.PathOf(0), new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: Stop);
+
+        Assert.Equal((chain.PathOf(0), chain.PathOf(1)), (result.SurvivorPath, Assert.Single(result.RemovedPaths)));
+        Assert.Equal(chain.View(0), chain.Read(0));
     }
 
     /// <summary>From one of those that go it cannot be seen what lies above.</summary>
@@ -62,7 +66,7 @@ public sealed class ForeignJournalTests
     {
         using var chain = new FiveLevels();
         await chain.Journal(1, 3, MergeDirection.Down, keeps: false).WriteAsync(chain.PathOf(3), Stop);
-        await AssertRefusedAsync(chain, opened, 3, chain.PathOf(0));
+        await AssertRefusedAsync(chain, opened, 3, $"merge the chain of '{chain.PathOf(0)}' instead");
     }
 
     /// <summary>The disk would have gone on with the survivor alone: what lies above it is not the disk that was merged.</summary>
@@ -70,9 +74,9 @@ public sealed class ForeignJournalTests
     public async Task ATopThatIsGone_IsNotTakenForMerged_ByAnotherDiskOverTheSurvivor()
     {
         using var chain = new FiveLevels();
-        await (chain.Journal(0, 2, MergeDirection.Down, keeps: false) with { Files = [] }).WriteAsync(chain.PathOf(2), Stop);
+        await (chain.Journal(0, 2, MergeDirection.Down, keeps: false) with { IsTopCopied = true, Files = [] }).WriteAsync(chain.PathOf(2), Stop);
         File.Delete(chain.PathOf(0));
-        await AssertRefusedAsync(chain, 1, 2, chain.PathOf(0));
+        await AssertRefusedAsync(chain, 1, 2, $"'{chain.PathOf(0)}' is not there any more");
     }
 
     /// <summary>A merge was given up whose top has got a level above it since. Its files go only when they were to, and all of them had left the chain.</summary>
@@ -130,11 +134,10 @@ public sealed class ForeignJournalTests
         Files = [.. files.Select(file => TestHost.JournalFileAt(chain.PathOf(file)))],
     };
 
-    private static async Task AssertRefusedAsync(FiveLevels chain, int opened, int survivor, string? above)
+    private static async Task AssertRefusedAsync(FiveLevels chain, int opened, int survivor, string why = "the chain has other levels now")
     {
         string[] before = chain.Files;
         ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await chain.Host.MergeAsync(chain.PathOf(opened), cancellationToken: Stop));
-        string why = above is null ? "the chain has other levels now" : $"merge the chain of '{above}' instead";
         Assert.Equal(
             $"{chain.PathOf(opened)}: a merge into '{chain.PathOf(survivor)}' was interrupted, and cannot be finished from here: {why}. If nothing is left of that, remove '{MergeJournal.PathOf(chain.PathOf(survivor))}'.",
             refused.Message);

@@ -64,6 +64,76 @@ public sealed class MergeEdgeTests : IDisposable
         Assert.Equal(FiveLevels.Count, chain.Files.Length);
     }
 
+    /// <summary>The top's name is gone, and the file of a level between could not be deleted: the next run sees from the journal that the survivor has all.</summary>
+    [Fact]
+    public async Task AMergeOfTheTop_ThatHadToLeaveAFile_IsTidiedUpFromTheSurvivor()
+    {
+        using var chain = new FiveLevels();
+        using (FileStorage reader = FileStorage.Open(chain.PathOf(1), new FileStorageOptions { ReadOnly = true }))
+        {
+            MergeResult first = await chain.Host.MergeAsync(chain.PathOf(0), Down(2), cancellationToken: Stop);
+            Assert.Equal(chain.PathsOf(0), first.RemovedPaths);
+            Assert.Equal(chain.PathsOf(1), first.KeptPaths);
+        }
+
+        MergeResult second = await chain.Host.MergeAsync(chain.PathOf(2), cancellationToken: Stop);
+
+        Assert.Equal(chain.PathsOf(0, 1), second.RemovedPaths);
+        Assert.Equal(chain.View(0), chain.Read(2));
+    }
+
+    /// <summary>The power went between the word and the deletion.</summary>
+    [Fact]
+    public async Task ATopThatWasCopied_AndIsStillThere_IsCopiedOnceMore()
+    {
+        using var chain = new FiveLevels();
+        await (chain.Journal(0, 1, MergeDirection.Down, keeps: false) with { IsTopCopied = true }).WriteAsync(chain.PathOf(1), Stop);
+
+        MergeResult result = await chain.Host.MergeAsync(chain.PathOf(0), cancellationToken: Stop);
+
+        Assert.Equal(chain.PathsOf(0), result.RemovedPaths);
+        Assert.Equal(chain.View(0), chain.Read(1));
+        Assert.Equal(FiveLevels.Count - 1, chain.Files.Length);
+    }
+
+    /// <summary>Somebody has put another file there meanwhile: the top stays.</summary>
+    [Fact]
+    public async Task AJournalThatWasReplacedMeanwhile_IsNotWrittenInto()
+    {
+        using var chain = new FiveLevels();
+        string journal = MergeJournal.PathOf(chain.PathOf(1));
+        await chain.Journal(0, 1, MergeDirection.Down, keeps: false).WriteAsync(chain.PathOf(1), Stop);
+        var replace = new Told(() => File.WriteAllText(journal, "something else"));
+
+        ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await chain.Host.MergeAsync(chain.PathOf(0), progress: replace, cancellationToken: Stop));
+
+        Assert.Equal(ImageErrorKind.Corrupt, failed.Kind);
+        Assert.Equal("something else", await File.ReadAllTextAsync(journal, Stop));
+        File.Delete(journal);
+        Assert.Equal(chain.View(0), chain.Read(0));
+    }
+
+    /// <summary>Guests write on into it, so that it is no copied one any more.</summary>
+    [Fact]
+    public async Task ATopWhoseNameCannotGo_IsNotCalledCopied()
+    {
+        using var chain = new FiveLevels();
+        string kept = Path.Combine(chain.Folder, "kept.qed");
+        var swap = new Told(() =>
+        {
+            if (!File.Exists(kept))
+            {
+                File.Move(chain.PathOf(0), kept);
+                File.CreateSymbolicLink(chain.PathOf(0), kept);
+            }
+        });
+
+        ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await chain.Host.MergeAsync(chain.PathOf(0), Down(2), progress: swap, cancellationToken: Stop));
+
+        Assert.Contains("could not be deleted, and would hide", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("how down source -", await File.ReadAllTextAsync(MergeJournal.PathOf(chain.PathOf(2)), Stop), StringComparison.Ordinal);
+    }
+
     /// <summary>It opens still, over the survivor, whatever becomes of those that were between.</summary>
     [Theory]
     [InlineData(1)]
@@ -285,5 +355,12 @@ public sealed class MergeEdgeTests : IDisposable
         }
 
         return names;
+    }
+
+    private static MergeOptions Down(int to) => new() { ToDepth = to, Direction = MergeDirection.Down };
+
+    private sealed class Told(Action tell) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => tell();
     }
 }

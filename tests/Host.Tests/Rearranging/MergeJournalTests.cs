@@ -30,8 +30,9 @@ public sealed class MergeJournalTests : IDisposable
     [InlineData("up", "-", "-", 3, true)]
     [InlineData("down", "-", "-", 2, true)]
     [InlineData("down", "-", "keep", 1, false)]
-    [InlineData("down", "top", "-", 0, true)]
-    [InlineData("down", "top", "keep", 2, true)]
+    [InlineData("down", "source", "-", 0, true)]
+    [InlineData("down", "source", "keep", 2, true)]
+    [InlineData("down", "copied", "-", 1, true)]
     [InlineData("commit", "-", "keep", 1, true)]
     [InlineData("commit", "-", "-", 2, false)]
     public async Task WhatIsWritten_IsItsPlainText_AndIsReadAgainAsItWas(string how, string top, string keep, int files, bool hasNeighbour)
@@ -43,7 +44,8 @@ public sealed class MergeJournalTests : IDisposable
             Direction = how == "up" ? MergeDirection.Up : MergeDirection.Down,
             IsCommit = how == "commit",
             Neighbour = hasNeighbour ? new JournalFile(new FileMark(new StorageIdentity(1, 0xABC, 0xD), -1), 123456789012, _folder["a b.qed"]) : null,
-            TakesTop = top == "top",
+            TakesTop = top != "-",
+            IsTopCopied = top == "copied",
             KeepsFiles = keep == "keep",
             Files = [.. Enumerable.Range(0, files).Select(i => new JournalFile(new FileMark(new StorageIdentity(1, ulong.MaxValue - (ulong)i), i), i, Path.GetFullPath(FormattableString.Invariant($"../ü {i}%\n.qed"), _folder.FullName)))],
         };
@@ -101,9 +103,9 @@ public sealed class MergeJournalTests : IDisposable
     [InlineData(Head + "how up - -\nneighbour -\nfile 1 2 3 0 99999999999999999999 a\nend\n", "'file 1 2 3 0 99999999999999999999 a' names no file")]
     [InlineData(Head + "how up - -\nneighbour -\nfile 1 y 3 0 4 a\nend\n", "'y' is no number")]
     [InlineData(Head + "how up - -\nneighbour -\nneighbour -\nend\n", "'neighbour -' is not what should stand there")]
-    [InlineData(Head + "how up top -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
-    [InlineData(Head + "how commit top -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
-    [InlineData(Head + "how down top -\nneighbour -\nend\n", TopGoes)]
+    [InlineData(Head + "how up source -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
+    [InlineData(Head + "how commit source -\nneighbour 1 2 3 0 4 n\nend\n", TopGoes)]
+    [InlineData(Head + "how down source -\nneighbour -\nend\n", TopGoes)]
     public async Task WhatIsNoJournal_IsNotTakenForOne_AndTheMessageSaysWhy(string text, string why)
     {
         await WriteAsync(text);

@@ -37,7 +37,7 @@ public sealed class MergeResumeTests
         int survivor = direction == MergeDirection.Down ? to : from;
         MergeJournal journal = chain.Journal(from, to, direction, keeps);
         await chain.Host.MergeAsync(chain.PathOf(0), new MergeOptions { FromDepth = from, ToDepth = to, Direction = direction, KeepFiles = true }, cancellationToken: Stop);
-        await journal.WriteAsync(chain.PathOf(survivor), Stop);
+        await (journal with { IsTopCopied = journal.TakesTop }).WriteAsync(chain.PathOf(survivor), Stop);
         if (journal.TakesTop)
         {
             File.Delete(chain.PathOf(0));

@@ -149,10 +149,10 @@ public sealed class PushJournalTests : IDisposable
     [InlineData("qedvd merge 2\n")]
     [InlineData("qedvd merge 2\nsurvivor x 1 2 0 qed\nhow down - -\nneighbour -\nend\n")]
     [InlineData("qedvd merge 2\nsurvivor 1 1 0 0 qed\nhow down - -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow down top -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up top -\nneighbour -\nend\n")]
-    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up top -\nneighbour 1 1 0 0 5 base.qed\nend\n")]
-    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow commit top -\nneighbour 1 1 0 0 5 top.qed\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow down source -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up source -\nneighbour -\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow up source -\nneighbour 1 1 0 0 5 base.qed\nend\n")]
+    [InlineData("qedvd merge 2\nsurvivor ID qed\nhow commit source -\nneighbour 1 1 0 0 5 top.qed\nend\n")]
     [InlineData("qedvd merge 2\nsurvivor 1 1 0 0 qed\nhow down - -\nneighbour -\nfile 1 1 0 0 5\nend\n")]
     public async Task SomethingElseUnderThatName_IsNamed_AndNothingIsChanged(string text)
     {
@@ -230,6 +230,7 @@ public sealed class PushJournalTests : IDisposable
             Direction = MergeDirection.Down,
             Neighbour = Of("top.qed"),
             TakesTop = true,
+            IsTopCopied = true,
             KeepsFiles = false,
             Files = [],
         }.WriteAsync(_test["low.qed"], Stop);
@@ -260,6 +261,7 @@ public sealed class PushJournalTests : IDisposable
             Direction = MergeDirection.Down,
             Neighbour = Of(Path.GetFileName(_test.Qed("top.qed", Size, "low.raw", "raw"))),
             TakesTop = true,
+            IsTopCopied = true,
             KeepsFiles = false,
             Files = [],
         }.WriteAsync(survivor, Stop);

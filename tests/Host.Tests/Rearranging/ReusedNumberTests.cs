@@ -149,7 +149,11 @@ public sealed class ReusedNumberTests : IDisposable
         Make("top.qed", "other.qed");
         await Journal(takesTop: true, "mid.qed").WriteAsync(_test["low.qed"], Stop);
 
-        await RefusedAsync("top.qed", "the chain has other levels now");
+        MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+
+        Assert.Single(merged.RemovedPaths);
+        Assert.True(File.Exists(_test["mid.qed"]));
+        Assert.False(File.Exists(MergeJournal.PathOf(_test["low.qed"])));
     }
 
     [Fact]
@@ -164,6 +168,7 @@ public sealed class ReusedNumberTests : IDisposable
         CommitResult committed = await _test.Host.CommitAsync(_test["top.qed"], new CommitOptions { DeleteSuperseded = true }, cancellationToken: Stop);
 
         Assert.Equal((_test["other.qed"], 0), (committed.TargetPath, committed.SupersededPaths.Count));
+        Assert.False(File.Exists(MergeJournal.PathOf(_test["low.qed"])));
     }
 
     [Fact]
@@ -218,6 +223,66 @@ public sealed class ReusedNumberTests : IDisposable
         await RefusedAsync("top.qed", $"merge the chain of '{_test["renamed.qed"]}' instead");
     }
 
+    /// <summary>In another folder nobody looks for it, nor on a volume that is not there: only the journal can tell that it was copied.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task TopThatIsGone_IsMergedOnlyWhenItWasCopied(bool isCopied)
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("top.qed", "mid.qed");
+        await (Journal(takesTop: true, "mid.qed") with { IsTopCopied = isCopied }).WriteAsync(_test["low.qed"], Stop);
+        Directory.CreateDirectory(_test["sub"]);
+        File.Move(_test["top.qed"], _test["sub/renamed.qed"]);
+        if (!isCopied)
+        {
+            await RefusedAsync("low.qed", $"'{_test["top.qed"]}' is not there any more");
+            return;
+        }
+
+        MergeResult merged = await _test.Host.MergeAsync(_test["low.qed"], cancellationToken: Stop);
+
+        Assert.Equal([_test["top.qed"], _test["mid.qed"]], merged.RemovedPaths);
+    }
+
+    /// <summary>Who lies over the same level says nothing of the one whose link was to change.</summary>
+    [Fact]
+    public async Task NeighbourThatIsInPlace_IsNotPassedOverByAnotherOne()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("sub/above.qed", "../mid.qed");
+        await Journal(takesTop: false, "sub/above.qed", ["mid.qed"]).WriteAsync(_test["low.qed"], Stop);
+        Make("top.qed", "mid.qed");
+
+        await RefusedAsync("top.qed", $"merge the chain of '{_test["sub/above.qed"]}' instead");
+    }
+
+    /// <summary>Without one the next run would do something else.</summary>
+    [Fact]
+    public async Task JournalOfAnotherNeighbour_StaysUntilThereIsANewOne()
+    {
+        Make("low.qed");
+        Make("mid.qed", "low.qed");
+        Make("up.qed", "mid.qed");
+        Make("top.qed", "up.qed");
+        MergeJournal journal = Journal(takesTop: false, "up.qed") with { Survivor = FileOf("top.qed").Mark, Direction = MergeDirection.Up, Neighbour = FileOf("low.qed") };
+        await journal.WriteAsync(_test["top.qed"], Stop);
+        Make("other.qed", "up.qed");
+
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop));
+
+        Assert.Equal(ImageErrorKind.InUse, refused.Kind);
+        Assert.True(File.Exists(MergeJournal.PathOf(_test["top.qed"])));
+        File.Delete(_test["other.qed"]);
+
+        MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], new MergeOptions { KeepFiles = true }, cancellationToken: Stop);
+
+        Assert.Equal([_test["up.qed"]], merged.KeptPaths);
+        Assert.False(File.Exists(MergeJournal.PathOf(_test["top.qed"])));
+    }
+
     [Fact]
     public async Task TopWhoseFolderIsNotThere_IsNotTakenForOneThatIsMerged()
     {
@@ -229,7 +294,7 @@ public sealed class ReusedNumberTests : IDisposable
         await RefusedAsync("low.qed", $"merge the chain of '{_test["sub/top.qed"]}' instead");
     }
 
-    /// <summary>Where a file system does not tell births, or does since a new kernel, the number has to do, and the name.</summary>
+    /// <summary>Where a file system tells births only since a new kernel, the number has to do, and the name; but nothing is deleted by it, since numbers are easily guessed.</summary>
     [Fact]
     public async Task UnknownBirth_IsNoDifference()
     {
@@ -246,7 +311,7 @@ public sealed class ReusedNumberTests : IDisposable
 
         MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
 
-        Assert.Equal([_test["left.qed"]], merged.RemovedPaths);
+        Assert.Equal([_test["left.qed"]], merged.KeptPaths);
     }
 
     private async Task RefusedAsync(string merged, string why)

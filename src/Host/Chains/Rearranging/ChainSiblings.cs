@@ -41,7 +41,7 @@ internal static class ChainSiblings
         {
             string names = string.Join(", ", found.Children.Take(MaxShown).Select(path => $"'{DisplayText.Escape(path)}'"));
             string more = found.Count > MaxShown ? string.Create(CultureInfo.InvariantCulture, $" and {found.Count - MaxShown} more") : "";
-            string journal = gone is not null && chain.FirstOrDefault(level => level.Mark == gone.Survivor) is { } survivor
+            string journal = gone is not null && chain.FirstOrDefault(level => level.Mark is { } mark && mark.Fits(gone.Survivor)) is { } survivor
                 ? $" This is to finish a {(gone.IsCommit ? "commit" : "merge")} that was interrupted; if nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(survivor.Path))}'."
                 : "";
             throw new ImageException(

@@ -9,15 +9,21 @@ internal sealed record JournalFile(FileMark Mark, long LengthBytes, string Path)
     /// <summary>Whether its name still leads to it.</summary>
     public bool IsInPlace => FilePeek.At(Path) is { IsRegular: true } found && Mark.Fits(found.Mark);
 
-    /// <summary>The name that it has in its folder instead; its old one where the folder is not to be seen. Null: none.</summary>
-    public string? OtherName
+    /// <summary>Where it is now, as far as its folder tells; its old path where that cannot be seen. Null: not there.</summary>
+    public string? FindPath()
     {
-        get
+        if (IsInPlace)
         {
-            string folder = System.IO.Path.GetDirectoryName(Path)!;
-            return !Directory.Exists(folder) ? Path
-                : Mark.BirthStamp == 0 ? null
-                : FolderListing.Of(folder).FirstOrDefault(path => path != Path && FilePeek.At(path).Mark == Mark);
+            return Path;
+        }
+
+        try
+        {
+            return FolderListing.Of(System.IO.Path.GetDirectoryName(Path)!).FirstOrDefault(path => FilePeek.At(path).Mark == Mark);
+        }
+        catch (ImageException)
+        {
+            return Path;
         }
     }
 

@@ -12,7 +12,13 @@ internal sealed record MergeJournal
     private const string Title = "qedvd merge 2";
     private const string End = "end";
     private const string None = "-";
+
+    // What goes of a top, as long as each other: one word is written over the other.
+    private const string Top = "source";
+    private const string CopiedTop = "copied";
+    private const string TopLine = "\nhow down ";
     private const int MaxBytes = 256 << 10;
+    private const int SectorBytes = 512;
 
     /// <summary>The image that stays.</summary>
     public required FileMark Survivor { get; init; }
@@ -30,6 +36,9 @@ internal sealed record MergeJournal
 
     /// <summary>Downwards: whether the neighbour is the top, and goes too, at the very end.</summary>
     public required bool TakesTop { get; init; }
+
+    /// <summary>Of a top that goes: whether the survivor has all that it held, so that it may be gone. Before that it was renamed, or its volume is not there.</summary>
+    public bool IsTopCopied { get; init; }
 
     /// <summary>Whether files stay: always for a commit, of which who finishes it says whether they go.</summary>
     public required bool KeepsFiles { get; init; }
@@ -131,8 +140,9 @@ internal sealed record MergeJournal
         FileMark Now(FileMark mark) => mark.Identity.DeviceId == then ? mark with { Identity = mark.Identity with { DeviceId = deviceId } } : mark;
     }
 
-    /// <summary>Puts it beside the survivor; durable when it returns. One that is there already stays: it says the same, or more.</summary>
-    public async ValueTask WriteAsync(string survivorPath, CancellationToken cancellationToken)
+    /// <summary>Puts it beside the survivor; durable when it returns.</summary>
+    /// <exception cref="ImageException">Also when there is one already, unless it is to be replaced.</exception>
+    public async ValueTask WriteAsync(string survivorPath, CancellationToken cancellationToken, bool replaces = false)
     {
         string path = PathOf(survivorPath);
         byte[] bytes = Encoding.UTF8.GetBytes(ToText(Path.GetDirectoryName(path)!));
@@ -141,12 +151,30 @@ internal sealed record MergeJournal
             throw new ImageException(ImageErrorKind.NotSupported, $"{DisplayText.Escape(survivorPath)}: so many levels with so long names cannot be merged at once; merge some of them.", survivorPath, "merge");
         }
 
-        PendingFile file = PendingFile.Create(path);
+        PendingFile file = PendingFile.Create(path, new PendingFileOptions { Overwrite = replaces });
         await using (file.ConfigureAwait(false))
         {
             await file.Storage.WriteAsync(0, bytes, cancellationToken).ConfigureAwait(false);
             await file.PublishAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Changes what it says of the top, in place and within its first sector; durable when it returns.</summary>
+    public static async ValueTask TellTopIsCopiedAsync(string survivorPath, bool isCopied, CancellationToken cancellationToken)
+    {
+        string path = PathOf(survivorPath);
+        using FileStorage storage = FileStorage.Open(path);
+        byte[] sector = new byte[SectorBytes];
+        int length = await storage.ReadAsync(0, sector, cancellationToken).ConfigureAwait(false);
+        string text = Encoding.ASCII.GetString(sector, 0, length);
+        int at = Math.Max(text.IndexOf($"{TopLine}{Top} ", StringComparison.Ordinal), text.IndexOf($"{TopLine}{CopiedTop} ", StringComparison.Ordinal));
+        if (at < 0 || !storage.File.HasName(path))
+        {
+            throw Bad(path, "it does not say what was written into it");
+        }
+
+        await storage.WriteAsync(at + TopLine.Length, Encoding.ASCII.GetBytes(isCopied ? CopiedTop : Top), cancellationToken).ConfigureAwait(false);
+        await storage.BarrierAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes it, at the end of what it was for: that this may not last is noted.</summary>
@@ -183,7 +211,7 @@ internal sealed record MergeJournal
         var text = new StringBuilder();
         text.Append(Title).Append('\n');
         Add("survivor", Survivor).Append(CultureInfo.InvariantCulture, $" {Uri.EscapeDataString(SurvivorFormat)}\n");
-        text.Append(CultureInfo.InvariantCulture, $"how {(IsCommit ? "commit" : Direction == MergeDirection.Down ? "down" : "up")} {(TakesTop ? "top" : None)} {(KeepsFiles ? "keep" : None)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"how {(IsCommit ? "commit" : Direction == MergeDirection.Down ? "down" : "up")} {(IsTopCopied ? CopiedTop : TakesTop ? Top : None)} {(KeepsFiles ? "keep" : None)}\n");
         AddFile("neighbour", Neighbour);
         foreach (JournalFile file in Files)
         {
@@ -225,7 +253,8 @@ internal sealed record MergeJournal
             SurvivorFormat = Uri.UnescapeDataString(survivor[5]),
             IsCommit = how[1] == "commit",
             Direction = how[1] is "down" or "commit" ? MergeDirection.Down : how[1] == "up" ? MergeDirection.Up : throw Bad(path, $"'{DisplayText.Escape(how[1])}' is no direction"),
-            TakesTop = how[2] == "top",
+            TakesTop = how[2] is Top or CopiedTop,
+            IsTopCopied = how[2] == CopiedTop,
             KeepsFiles = how[3] == "keep",
             Neighbour = lines[3] == $"neighbour {None}" ? null : ParseFile(lines[3], "neighbour"),
             Files = [.. lines[4..^2].Select(line => ParseFile(line, "file"))],

@@ -62,6 +62,12 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
             return "it is another file by now";
         }
 
+        // A number is easily guessed.
+        if (file.Mark != peek.Mark)
+        {
+            return "it cannot be told whether it is the same file";
+        }
+
         if (chain.Any(level => level.Storage?.Identity == file.Mark.Identity))
         {
             return "it is a part of the chain";
@@ -115,13 +121,18 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
         try
         {
             using FileStorage storage = FileStorage.Open(file.Path, new FileStorageOptions { ReadOnly = true });
-            if (!file.Mark.Fits(storage.File.Mark) || !storage.File.HasName(file.Path))
+            if (storage.File.Mark != file.Mark)
             {
                 return "it is another file by now";
             }
 
             // Whoever uses it keeps it. Only now: an overlay makes another file of it.
             storage.ChangeAccess(readOnly: false);
+            if (!storage.File.HasName(file.Path))
+            {
+                return "it is another file by now";
+            }
+
             File.Delete(file.Path);
             try
             {

@@ -6,7 +6,8 @@ namespace QedVd.Host;
 /// <param name="earlier">That of an interrupted one, which this one finishes; it lies there already.</param>
 /// <param name="makeOwn">What is written where there is none; null where there is no place for it. Made when the survivor has been written to: see <see cref="FileMark"/>.</param>
 /// <param name="survivor">The image beside which it lies.</param>
-internal sealed class MergeTrace(MergeJournal? earlier, Func<MergeJournal?> makeOwn, Level survivor)
+/// <param name="replaces">Whether one lies there that is to be replaced, since the chain has changed.</param>
+internal sealed class MergeTrace(MergeJournal? earlier, Func<MergeJournal?> makeOwn, Level survivor, bool replaces = false)
 {
     private bool _isWritten;
 
@@ -34,10 +35,14 @@ internal sealed class MergeTrace(MergeJournal? earlier, Func<MergeJournal?> make
     {
         if (earlier is null && !_isWritten && makeOwn() is { } own)
         {
-            await own.WriteAsync(survivor.Path, cancellationToken).ConfigureAwait(false);
+            await own.WriteAsync(survivor.Path, cancellationToken, replaces).ConfigureAwait(false);
             _isWritten = true;
         }
     }
+
+    /// <summary>Whether the survivor has all that the top held, which goes; durable when it returns.</summary>
+    public ValueTask TellTopIsCopiedAsync(bool isCopied, CancellationToken cancellationToken) =>
+        earlier is null && !_isWritten ? default : MergeJournal.TellTopIsCopiedAsync(survivor.Path, isCopied, cancellationToken);
 
     /// <summary>All is done, and stays so whether or not the journal comes back after a power failure.</summary>
     public ValueTask EndAsync() => !HasRemains && (earlier is not null || _isWritten) ? MergeJournal.RemoveAsync(survivor, Unsure) : default;

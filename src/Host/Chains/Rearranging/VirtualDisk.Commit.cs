@@ -97,8 +97,19 @@ public sealed partial class VirtualDisk
             await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false);
         }
 
-        return journal is { IsCommit: true } && journal.IsNeighbour(work.Levels[0]) && DepthOf(work.Levels, journal.Survivor) is > 0 and int target
-            && journal.NamesAll(work.Levels, 1, target - 1) ? journal : null;
+        if (journal is not { IsCommit: true } || !journal.IsNeighbour(work.Levels[0]) || DepthOf(work.Levels, journal.Survivor) is not (> 0 and int target))
+        {
+            return null;
+        }
+
+        if (journal.NamesAll(work.Levels, 1, target - 1))
+        {
+            return journal;
+        }
+
+        // The chain is another one now, and of a commit nothing has to be tidied up.
+        await MergeJournal.RemoveAsync(work.Levels[target]).ConfigureAwait(false);
+        return null;
     }
 
     /// <summary>There is room for one journal beside a target: that of another chain's merge would be found in the way only after all is copied.</summary>
@@ -106,7 +117,7 @@ public sealed partial class VirtualDisk
     {
         if (own is null && target.Mark is { } mark && await MergeJournal.ReadAsync(target.Path, mark, cancellationToken).ConfigureAwait(false) is { } other)
         {
-            string hint = other.Neighbour is { } neighbour ? $" Merge the chain of '{DisplayText.Escape(neighbour.Path)}' first." : "";
+            string hint = other is { IsCommit: false, Neighbour: { } neighbour } ? $" Merge the chain of '{DisplayText.Escape(neighbour.Path)}' first." : "";
             throw new ImageException(
                 ImageErrorKind.InvalidArgument,
                 $"{Shown}: cannot commit past levels into '{DisplayText.Escape(target.Path)}': another merge or commit into it was interrupted.{hint} If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(target.Path))}'.",

@@ -65,9 +65,21 @@ public sealed partial class VirtualDisk
             return journal.IsNeighbour(chain.ElementAtOrDefault(survivor + 1));
         }
 
-        // The top goes last, and its name goes before the guest writes to the survivor: where it is gone, all was done but tidying up.
+        // The top goes last, and its name goes before the guest writes to the survivor: where it was copied and is gone, all was done but tidying up.
         return journal.TakesTop
-            ? survivor == 0 && FilePeek.At(journal.Neighbour!.Path) is { IsLink: false, Error.Kind: ImageErrorKind.NotFound } && journal.Neighbour.OtherName is null
+            ? survivor == 0 && journal.IsTopCopied && FilePeek.At(journal.Neighbour!.Path) is { IsLink: false, Error.Kind: ImageErrorKind.NotFound }
             : survivor > 0 && journal.IsNeighbour(chain[survivor - 1]);
     }
+
+    /// <summary>
+    /// Whether nothing has to be known of a neighbour that is another one now: upwards the link that changes is the survivor's, and downwards it is that of a
+    /// level in this chain, or of one that is not there any more.
+    /// </summary>
+    private static bool IsNeighbourOutdated(IReadOnlyList<Level> chain, MergeJournal journal) =>
+        journal.Direction == MergeDirection.Up || journal.Neighbour is null || chain.Any(journal.IsNeighbour) || journal.Neighbour.FindPath() is null;
+
+    private static string WhyNotFinished(IReadOnlyList<Level> chain, MergeJournal journal) =>
+        journal.Direction == MergeDirection.Up || journal.Neighbour is null || chain.Any(journal.IsNeighbour) ? "the chain has other levels now"
+            : journal.Neighbour.FindPath() is { } path ? $"merge the chain of '{DisplayText.Escape(path)}' instead"
+            : $"'{DisplayText.Escape(journal.Neighbour.Path)}' is not there any more";
 }

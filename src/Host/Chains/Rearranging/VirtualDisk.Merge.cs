@@ -76,12 +76,13 @@ public sealed partial class VirtualDisk
         Level survivor = chain[DepthOf(chain, journal.Survivor)];
         if (!journal.IsCommit)
         {
-            if (!journal.TakesTop || journal.IsNeighbour(chain[0]) || !chain.Any(journal.IsNeighbour))
+            if (!journal.TakesTop || IsTopToGo(chain, DepthOf(chain, journal.Survivor), journal) || !chain.Any(journal.IsNeighbour))
             {
                 return journal;
             }
 
-            // The top that was to go has got levels above it since: that merge was given up. What it had taken out of the chain by then goes all the same.
+            // The top that was to go has got levels above it since, or others beneath it: that merge was given up. What it had taken out of the chain by then
+            // goes all the same.
             if (_host is not null && !journal.KeepsFiles && !journal.NamesAnyOf(chain))
             {
                 await new MergeLeftovers(_host, journal, survivor, chain).RemoveAsync(siblingFolders, work.Token).ConfigureAwait(false);
@@ -94,15 +95,15 @@ public sealed partial class VirtualDisk
     }
 
     /// <summary>Goes on where a merge was interrupted, as far as the chain shows it.</summary>
-    private async ValueTask<MergeResult> ResumeMergeAsync(Rearrangement work, MergeJournal journal, MergeOptions options, IProgress<OperationProgress>? progress)
+    private async ValueTask<MergeResult> ResumeMergeAsync(Rearrangement work, MergeJournal journal, MergeOptions asked, IProgress<OperationProgress>? progress)
     {
         IReadOnlyList<Level> chain = work.Levels;
         int survivor = DepthOf(chain, journal.Survivor);
         int[] listed = [.. Enumerable.Range(0, chain.Count).Where(depth => journal.Names(chain[depth].Mark))];
-        options = options with { KeepFiles = journal.KeepsFiles };
+        MergeOptions options = asked with { KeepFiles = journal.KeepsFiles };
         if (journal.Direction == MergeDirection.Down && journal.TakesTop)
         {
-            if (survivor > 0 && journal.IsNeighbour(chain[0]) && journal.NamesAll(chain, 1, survivor - 1))
+            if (IsTopToGo(chain, survivor, journal))
             {
                 return await RunMergeAsync(work, 0, survivor, MergeDirection.Down, journal, options, progress).ConfigureAwait(false);
             }
@@ -110,28 +111,23 @@ public sealed partial class VirtualDisk
         else if (listed.Length > 0 && listed[^1] - listed[0] == listed.Length - 1)
         {
             bool isDown = journal.Direction == MergeDirection.Down;
-            if (isDown ? listed[^1] == survivor - 1 && listed[0] > 0 : listed[0] == survivor + 1)
+            bool isFit = journal.IsNeighbour(chain.ElementAtOrDefault(isDown ? listed[0] - 1 : listed[^1] + 1));
+            if ((isDown ? listed[^1] == survivor - 1 && listed[0] > 0 : listed[0] == survivor + 1) && (isFit || IsNeighbourOutdated(chain, journal)))
             {
-                // Under another neighbour what the journal says cannot be seen to be done later; no link was changed yet, so that a new one may say it.
-                MergeJournal? kept = journal.IsNeighbour(chain.ElementAtOrDefault(isDown ? listed[0] - 1 : listed[^1] + 1)) ? journal : null;
-                if (kept is null)
-                {
-                    await MergeJournal.RemoveAsync(chain[survivor]).ConfigureAwait(false);
-                }
-
-                return await RunMergeAsync(work, isDown ? listed[0] : survivor, isDown ? survivor : listed[^1], journal.Direction, kept, options, progress).ConfigureAwait(false);
+                options = options with { KeepFiles = journal.KeepsFiles || (!isFit && asked.KeepFiles) };
+                return await RunMergeAsync(work, isDown ? listed[0] : survivor, isDown ? survivor : listed[^1], journal.Direction, journal, options, progress, isOutdated: !isFit).ConfigureAwait(false);
             }
         }
 
-        string why = journal.Direction == MergeDirection.Up || chain.Any(journal.IsNeighbour)
-            ? "the chain has other levels now"
-            : $"merge the chain of '{DisplayText.Escape(journal.Neighbour?.OtherName ?? journal.Neighbour?.Path ?? "?")}' instead";
         return await TryFinishMergeAsync(work, journal, options.SiblingFolders).ConfigureAwait(false) ?? throw new ImageException(
             ImageErrorKind.InvalidArgument,
-            $"{Shown}: a merge into '{DisplayText.Escape(chain[survivor].Path)}' was interrupted, and cannot be finished from here: {why}. If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(chain[survivor].Path))}'.",
+            $"{Shown}: a merge into '{DisplayText.Escape(chain[survivor].Path)}' was interrupted, and cannot be finished from here: {WhyNotFinished(chain, journal)}. If nothing is left of that, remove '{DisplayText.Escape(MergeJournal.PathOf(chain[survivor].Path))}'.",
             Path,
             MergeOperation);
     }
+
+    private static bool IsTopToGo(IReadOnlyList<Level> chain, int survivor, MergeJournal journal) =>
+        survivor > 0 && journal.IsNeighbour(chain[0]) && journal.NamesAll(chain, 1, survivor - 1);
 
     private async ValueTask<MergeDirection> ChooseDirectionAsync(Rearrangement work, int from, int to, MergeOptions options)
     {
@@ -216,7 +212,7 @@ public sealed partial class VirtualDisk
     }
 
     private async ValueTask<MergeResult> RunMergeAsync(
-        Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? journal, MergeOptions options, IProgress<OperationProgress>? progress)
+        Rearrangement work, int from, int to, MergeDirection direction, MergeJournal? journal, MergeOptions options, IProgress<OperationProgress>? progress, bool isOutdated = false)
     {
         if (!await RequireMergeableAsync(work, from, to, direction, journal, options).ConfigureAwait(false) && !options.KeepFiles)
         {
@@ -226,7 +222,7 @@ public sealed partial class VirtualDisk
 
         Level[] chain = [.. work.Levels];
         Level survivor = direction == MergeDirection.Down ? chain[to] : chain[from];
-        var trace = new MergeTrace(journal, () => MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor);
+        var trace = new MergeTrace(isOutdated ? null : journal, () => MergeJournal.For(chain, from, to, direction, options.KeepFiles), survivor, isOutdated);
         try
         {
             long copied = direction == MergeDirection.Up ? await MergeUpAsync(work, from, to, options, () => BeginLinkingAsync(work, trace), progress).ConfigureAwait(false)

@@ -76,7 +76,7 @@ public sealed partial class VirtualDisk
                         await trace.RemoveAsync().ConfigureAwait(false);
                     }
 
-                    await RemoveTopNameAsync(top, trace, options.KeepFiles).ConfigureAwait(false);
+                    await RemoveTopNameAsync(top, trace, options.KeepFiles, work.Token).ConfigureAwait(false);
                     _options = _options with { Format = _options.Format is null ? null : target.FormatId, FormatOptions = new DiskOpenOptions().FormatOptions };
                     isReplaced = true;
                     await work.PublishHeldAsync([.. chain[to..]]).ConfigureAwait(false);
@@ -144,15 +144,18 @@ public sealed partial class VirtualDisk
         }
     }
 
-    private async ValueTask RemoveTopNameAsync(Level top, MergeTrace trace, bool keepFile)
+    private async ValueTask RemoveTopNameAsync(Level top, MergeTrace trace, bool keepFile, CancellationToken cancellationToken)
     {
         if (keepFile || top.Storage is not FileStorage)
         {
             return;
         }
 
+        await trace.TellTopIsCopiedAsync(isCopied: true, cancellationToken).ConfigureAwait(false);
         if (!await Task.Run(() => LevelRemoval.TryRemoveName(top, trace.Unsure, _logger)).ConfigureAwait(false))
         {
+            // Guests go on writing to it.
+            await trace.TellTopIsCopiedAsync(isCopied: false, CancellationToken.None).ConfigureAwait(false);
             throw new ImageException(
                 ImageErrorKind.Io, $"{Shown}: cannot merge the top into '{DisplayText.Escape(_generation.Levels[^1].Path)}': its file could not be deleted, and would hide what is written from then on. The disk goes on with it.", Path, MergeOperation);
         }
