@@ -23,6 +23,9 @@ public sealed class MutantReport(string path, string root)
     /// <summary>Whether some of them survived, at another commit: there may be tests now that notice them.</summary>
     public bool MayBeBetter(string file, string commit) => _rows.TryGetValue(file, out Row? row) && row.Survived > 0 && row.Commit != commit;
 
+    /// <summary>How many of them survived; 0 where none were tried.</summary>
+    public int SurvivorsOf(string file) => _rows.GetValueOrDefault(file)?.Survived ?? 0;
+
     /// <summary>Notes what was counted for a file while it had a content, instead of what was before.</summary>
     public void Set(string file, int mutants, int survived, string commit, string content) => _rows[file] = new Row(file, mutants, survived, commit, content);
 

@@ -27,6 +27,9 @@ public sealed class MutantReportTests : IDisposable
 
         Assert.True(report.Holds("src/a.cs"));
         Assert.True(report.MayBeBetter("src/a.cs", "c2"));
+        Assert.Equal(2, report.SurvivorsOf("src/a.cs"));
+        Assert.Equal(0, report.SurvivorsOf("src/b/c.cs"));
+        Assert.Equal(0, report.SurvivorsOf("src/none.cs"));
         Assert.False(report.MayBeBetter("src/a.cs", "c1"));
         Assert.False(report.MayBeBetter("src/b/c.cs", "c2"));
         Write("src/a.cs", "other");

@@ -29,7 +29,7 @@ public sealed class MutationTests
         (await ToolRun.RunAsync("dotnet", ["tool", "restore"], Checkout.Root, s_limit)).ShouldExitWith(0);
         string commit = (await ToolRun.RunAsync("git", ["rev-parse", "--short=10", "HEAD"], Checkout.Root, s_limit)).ShouldExitWith(0).Output.Trim();
         var report = new MutantReport(Checkout.PathOf("docs", "mutants.md"), Checkout.Root);
-        IEnumerable<MutationPart> parts = Parts(file => !report.Holds(file)).Concat(Parts(file => report.Holds(file) && report.MayBeBetter(file, commit)));
+        IEnumerable<MutationPart> parts = Parts(report, file => !report.Holds(file)).Concat(Parts(report, file => report.Holds(file) && report.MayBeBetter(file, commit)));
         var clock = Stopwatch.StartNew();
         foreach (MutationPart part in parts)
         {
@@ -49,8 +49,8 @@ public sealed class MutationTests
         }
     }
 
-    private static MutationPart[] Parts(Func<string, bool> isWanted) =>
-        [.. MutationPart.Folders.SelectMany(folder => MutationPart.Split(folder, [.. MutationPart.FilesOf(folder).Where(isWanted)]))];
+    private static MutationPart[] Parts(MutantReport report, Func<string, bool> isWanted) =>
+        [.. MutationPart.Folders.SelectMany(folder => MutationPart.Split(folder, [.. MutationPart.FilesOf(folder).Where(isWanted).OrderByDescending(report.SurvivorsOf)]))];
 
     private static async Task<IReadOnlyList<(string File, int Survived, int All)>> RunAsync(MutationPart part)
     {
