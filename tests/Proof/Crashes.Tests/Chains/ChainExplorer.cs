@@ -33,6 +33,9 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
     /// <summary>How many runs after a crash were traced, and struck themselves.</summary>
     public int SecondRuns { get; private set; }
 
+    /// <summary>Whether a state was seen in which the command had not ended. One that finds nothing to do changes nothing, and has none.</summary>
+    public bool HasUnfinished => _unfinished > 0;
+
     /// <summary>What is wrong, one entry for each state.</summary>
     public List<string> Violations { get; } = [];
 
