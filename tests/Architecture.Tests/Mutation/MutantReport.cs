@@ -17,6 +17,9 @@ public sealed class MutantReport(string path, string root)
 
     private readonly SortedDictionary<string, Row> _rows = Read(path);
 
+    /// <summary>The files that have a row.</summary>
+    public IEnumerable<string> Files => _rows.Keys;
+
     /// <summary>Whether the changes to a file were tried, as it is now.</summary>
     public bool Holds(string file) => _rows.TryGetValue(file, out Row? row) && row.Content == ContentOf(file);
 

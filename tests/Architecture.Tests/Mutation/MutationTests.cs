@@ -6,14 +6,12 @@ namespace QedVd.Architecture.Tests.Mutation;
 
 /// <summary>
 /// <c>./test --long mutation</c>: dotnet-stryker changes the engine and the chains in small ways, one at a time, and the unit tests ought to fail. Some files
-/// after the others, until the time is over or all have been looked at; docs/mutants.md has the figures, artifacts/mutation/survivors-*.txt what survived.
+/// after the others, until the time is over or all have been looked at; docs/mutants.md has the figures, docs/survivors.md what survived.
 /// </summary>
 [Trait("Long", "mutation")]
 public sealed class MutationTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromHours(12);
-    private static readonly string[] s_detected = ["Killed", "Timeout"];
-    private static readonly string[] s_undetected = ["Survived", "NoCoverage"];
 
     [Fact]
     public async Task Mutants_OfTheEngineAndTheChains_AreCountedFileByFile()
@@ -29,6 +27,7 @@ public sealed class MutationTests
         (await ToolRun.RunAsync("dotnet", ["tool", "restore"], Checkout.Root, s_limit)).ShouldExitWith(0);
         string commit = (await ToolRun.RunAsync("git", ["rev-parse", "--short=10", "HEAD"], Checkout.Root, s_limit)).ShouldExitWith(0).Output.Trim();
         var report = new MutantReport(Checkout.PathOf("docs", "mutants.md"), Checkout.Root);
+        var survivors = new SurvivorList(Checkout.PathOf("docs", "survivors.md"), Checkout.Root);
         IEnumerable<MutationPart> parts = Parts(report, file => !report.Holds(file)).Concat(Parts(report, file => report.Holds(file) && report.MayBeBetter(file, commit)));
         var clock = Stopwatch.StartNew();
         foreach (MutationPart part in parts)
@@ -39,20 +38,22 @@ public sealed class MutationTests
             }
 
             var contents = part.Files.ToDictionary(file => file, report.ContentOf);
-            foreach ((string file, int survived, int all) in await RunAsync(part))
+            foreach ((string file, int mutants, IReadOnlyList<Survivor> some) in await RunAsync(part))
             {
-                report.Set(file, all, survived, commit, contents[file]);
-                Figures.Add(Measure.Mutants, all, survived);
+                report.Set(file, mutants, some.Count, commit, contents[file]);
+                survivors.Set(file, some);
+                Figures.Add(Measure.Mutants, mutants, some.Count);
             }
 
             report.Save(MutationPart.Folders);
+            survivors.Save();
         }
     }
 
     private static MutationPart[] Parts(MutantReport report, Func<string, bool> isWanted) =>
         [.. MutationPart.Folders.SelectMany(folder => MutationPart.Split(folder, [.. MutationPart.FilesOf(folder).Where(isWanted).OrderByDescending(report.SurvivorsOf)]))];
 
-    private static async Task<IReadOnlyList<(string File, int Survived, int All)>> RunAsync(MutationPart part)
+    private static async Task<IReadOnlyList<MutatedFile>> RunAsync(MutationPart part)
     {
         string folder = Checkout.PathOf("artifacts", "mutation");
         string output = Path.Combine(folder, "run");
@@ -84,34 +85,8 @@ public sealed class MutationTests
         Assert.True(run.ExitCode == 0 && File.Exists(report), $"'{run.CommandLine}' ended with {run.ExitCode}.\n{run.Output}\n{run.Error}");
 
         using JsonDocument document = JsonDocument.Parse(await File.ReadAllBytesAsync(report));
-        List<string> survivors = [];
-
-        // A file without code that could be changed is not in the report.
-        var counts = part.Files.ToDictionary(file => file, _ => (Survived: 0, All: 0));
-        foreach (JsonProperty each in document.RootElement.GetProperty("files").EnumerateObject())
-        {
-            string file = Path.GetRelativePath(Checkout.Root, each.Name).Replace('\\', '/');
-            foreach (JsonElement mutant in each.Value.GetProperty("mutants").EnumerateArray())
-            {
-                string status = mutant.GetProperty("status").GetString()!;
-                bool hasSurvived = s_undetected.Contains(status);
-                if (!hasSurvived && !s_detected.Contains(status))
-                {
-                    continue;
-                }
-
-                (int survived, int all) = counts[file];
-                counts[file] = (survived + (hasSurvived ? 1 : 0), all + 1);
-                if (hasSurvived)
-                {
-                    int line = mutant.GetProperty("location").GetProperty("start").GetProperty("line").GetInt32();
-                    survivors.Add($"{file}:{line}: {status}: {mutant.GetProperty("mutatorName").GetString()}: {mutant.GetProperty("replacement").GetString()!.ReplaceLineEndings(" ")}");
-                }
-            }
-        }
-
-        Assert.True(counts.Values.Any(count => count.All > 0), $"No mutant was tried in {string.Join(", ", part.Files)}.");
-        await File.WriteAllLinesAsync(Path.Combine(folder, $"survivors-{DateTime.UtcNow:yyyyMMdd-HHmmss}.txt"), survivors);
-        return [.. counts.Select(count => (count.Key, count.Value.Survived, count.Value.All))];
+        IReadOnlyList<MutatedFile> found = MutatedFile.Read(document.RootElement);
+        Assert.True(found.Any(file => file.Mutants > 0), $"No mutant was tried in {string.Join(", ", part.Files)}.");
+        return [.. part.Files.Select(file => found.FirstOrDefault(each => each.File == file) ?? new MutatedFile(file, 0, []))];
     }
 }
