@@ -72,7 +72,7 @@ internal sealed class MergeVerb : Verb
             catch (CliException)
             {
                 // A level that is not there any more may have been deleted by the same merge, before it was interrupted.
-                result = await FinishAsync(run, open, path);
+                result = await FinishAsync(run, options, open, path);
                 if (result is null)
                 {
                     throw;
@@ -85,14 +85,14 @@ internal sealed class MergeVerb : Verb
         return ExitCode.Ok;
     }
 
-    private static async ValueTask<MergeResult?> FinishAsync(VerbRun run, DiskOpenOptions open, string path)
+    private static async ValueTask<MergeResult?> FinishAsync(VerbRun run, MergeOptions options, DiskOpenOptions open, string path)
     {
         IReadOnlyList<ImageDescription> chain = await run.Host.DescribeChainAsync(path, open with { ReadOnly = true }, run.Cancellation);
         string[] folders = [.. chain.Select(image => Path.GetDirectoryName(image.Path)!).Distinct()];
         ImageForest forest = await run.Host.ScanAsync(folders, cancellationToken: run.Cancellation);
         foreach (UnfinishedMerge merge in forest.Unfinished.Where(merge => chain.Any(image => image.Path == merge.SurvivorPath)))
         {
-            if (await run.Host.FinishMergeAsync(merge.SurvivorPath, open, run.Cancellation) is { } finished)
+            if (await run.Host.FinishMergeAsync(merge.SurvivorPath, options, open, run.Cancellation) is { } finished)
             {
                 return finished;
             }

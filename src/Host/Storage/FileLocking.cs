@@ -66,7 +66,12 @@ internal sealed class FileLocking
     }
 
     /// <summary>Changes the file's access and the locks with it. On failure all is as before.</summary>
-    public void Change(bool readOnly, LockRights rights)
+    public void Change(bool readOnly, LockRights rights) => Change(rights, old => _file.TryChangeAccess(readOnly, old, _systemLocks ? rights : LockRights.None));
+
+    /// <summary>Takes a writer's locks, with whatever access there is. On failure all is as before.</summary>
+    public void HoldAlone() => Change(LockRights.Of(ImageLockMode.ReadWrite), _file.TryHoldAlone);
+
+    private void Change(LockRights rights, Func<LockRights, LockOutcome> change)
     {
         LockRights old = _entry.Rights;
         if (LockRegistry.TryChange(_entry, rights) is { } inside)
@@ -79,7 +84,7 @@ internal sealed class FileLocking
         {
             for (int attempt = 1; ; attempt++)
             {
-                LockOutcome outcome = _file.TryChangeAccess(readOnly, _systemLocks ? old : LockRights.None, _systemLocks ? rights : LockRights.None);
+                LockOutcome outcome = change(_systemLocks ? old : LockRights.None);
                 if (outcome is { Conflict: null, Unavailable: null })
                 {
                     done = true;

@@ -139,6 +139,20 @@ public sealed partial class FileStorage : IImageStorage
     }
 
     /// <summary>
+    /// Keeps everybody else from having the file open, as a writer would, whatever access this storage has: for who is about to delete it.
+    /// </summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.InUse"/>: somebody has it open; the storage is as it was.</exception>
+    internal void HoldAlone()
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        if (IsReadOnly)
+        {
+            _locking.HoldAlone();
+            LockMode = ImageLockMode.ReadWrite;
+        }
+    }
+
+    /// <summary>
     /// Gives the file another name on the same volume while it is open, in one step; the new name is durable when this returns. Its locks stay as they are.
     /// On failure the file has its old name; where even that could not be brought about, the message says so and <see cref="Name"/> is the new one.
     /// </summary>

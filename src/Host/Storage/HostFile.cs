@@ -77,6 +77,12 @@ internal abstract class HostFile(string path) : IDisposable
     /// <summary>Opens the same file with the other access and moves the locks over without a gap. On failure everything stays as it was.</summary>
     public abstract LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights);
 
+    /// <summary>
+    /// Adds the locks of a writer to those that are held, so that nobody else has the file open; without writing to it, where the system can tell apart. On failure
+    /// everything stays as it was.
+    /// </summary>
+    public virtual LockOutcome TryHoldAlone(LockRights held) => TryChangeAccess(readOnly: false, held, LockRights.Of(ImageLockMode.ReadWrite));
+
     /// <summary>Whether a name, itself and not what it may link to, is this file's.</summary>
     public abstract bool HasName(string path);
 

@@ -28,6 +28,9 @@ internal readonly record struct LockRights(int Uses, int Denies)
         _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, null),
     };
 
+    /// <summary>What is in this and not in another.</summary>
+    public LockRights Without(LockRights other) => new(Uses & ~other.Uses, Denies & ~other.Denies);
+
     /// <summary>The first right that keeps the two apart, with who denies it; null when both may hold theirs.</summary>
     public LockConflict? ConflictWith(LockRights holder)
     {

@@ -70,4 +70,31 @@ public sealed class ChangeTrackerTests
         Parallel.For(0, 6400, unit => tracker.Mark(unit * (long)Unit, 1));
         Assert.Equal((0, 6400L * Unit), tracker.FindNext(0));
     }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(Unit - 1, 1)]
+    [InlineData(Unit, 1)]
+    [InlineData(5 * Unit, 5)]
+    [InlineData(64 * Unit, 64)]
+    [InlineData(70 * Unit, 70)]
+    [InlineData(long.MaxValue, 105)]
+    public void WhatIsTakenOut_IsTheFirstOfIt_AndIsInOneOfTheTwo(long bytes, int units)
+    {
+        var tracker = new ChangeTracker(300L * Unit);
+        int[] marked = [3, 4, .. Enumerable.Range(20, 100), 199, 200, 299];
+        foreach (int unit in marked)
+        {
+            tracker.Mark((unit * (long)Unit) + 5, 1);
+        }
+
+        ChangeTracker taken = tracker.TakeOut(bytes);
+
+        Assert.Equal(marked[..units], UnitsOf(taken));
+        Assert.Equal(marked[units..], UnitsOf(tracker));
+        Assert.Equal((units * (long)Unit, (marked.Length - units) * (long)Unit), (taken.CountBytes(), tracker.CountBytes()));
+
+        static IEnumerable<int> UnitsOf(ChangeTracker tracker) =>
+            tracker.Runs().SelectMany(run => Enumerable.Range((int)(run.OffsetBytes / Unit), (int)(run.LengthBytes / Unit)));
+    }
 }

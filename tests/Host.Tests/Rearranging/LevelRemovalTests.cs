@@ -43,20 +43,11 @@ public sealed class LevelRemovalTests : IDisposable
         _unsure.ThrowIfAny("merge", "survivor");
     }
 
-    [Fact]
-    public async Task AFileThatMayNotBeWritten_IsDeletedAllTheSame()
-    {
-        Assert.True(await RemoveAsync(Script(_path, () => throw new ImageException(ImageErrorKind.ReadOnly, "read only"))));
-
-        Assert.False(File.Exists(_path));
-        Assert.Empty(_log.Lines);
-        Assert.False(_unsure.HasKept);
-    }
-
     /// <summary>Locks that fail with an error say nothing about others.</summary>
     [Theory]
     [InlineData(ImageErrorKind.Io)]
     [InlineData(ImageErrorKind.NotSupported)]
+    [InlineData(ImageErrorKind.ReadOnly)]
     public async Task AFileWhoseLocksFail_IsKept_AndTheOperationFailsAtItsEnd(ImageErrorKind kind)
     {
         ScriptedFile file = Script(_path, () => throw new ImageException(kind, "no locks today."));
@@ -141,8 +132,8 @@ public sealed class LevelRemovalTests : IDisposable
     public void ALevelWithoutAFile_HasNothingToDelete() =>
         Assert.False(LevelRemoval.TryRemoveName(FileLevels.Memory(_path), _unsure, _log));
 
-    private ScriptedFile Script(string path, Func<LockOutcome>? onChangeAccess = null, bool isNamed = true) =>
-        new(path) { OnChangeAccess = onChangeAccess, OnFlushFolder = _flushed.Add, IsNamed = isNamed };
+    private ScriptedFile Script(string path, Func<LockOutcome>? onHoldAlone = null, bool isNamed = true) =>
+        new(path) { OnHoldAlone = onHoldAlone, OnFlushFolder = _flushed.Add, IsNamed = isNamed };
 
     private async Task<bool> RemoveAsync(ScriptedFile file)
     {

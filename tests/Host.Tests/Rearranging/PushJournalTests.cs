@@ -40,6 +40,35 @@ public sealed class PushJournalTests : IDisposable
         Assert.Null(await _test.Host.FinishMergeAsync(_test["low.qed"], cancellationToken: Stop));
     }
 
+    /// <summary>The folders to look through are named to whoever finishes it, however that is.</summary>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task AChildInAFolderThatIsNamed_KeepsItsParent(bool bySurvivor, bool isTopGone)
+    {
+        string top = await ChainAsync();
+        _test.Qed("left.qed", Size, "low.qed");
+        _test.Qed("elsewhere/child.qed", Size, "../left.qed");
+        await JournalAsync("low.qed", "top.qed", "left.qed");
+        if (isTopGone)
+        {
+            MergeJournal journal = (await MergeJournal.ReadAsync(_test["low.qed"], FilePeek.At(_test["low.qed"]).Mark, Stop))!;
+            File.Delete(MergeJournal.PathOf(_test["low.qed"]));
+            await (journal with { TakesTop = true, IsTopCopied = true }).WriteAsync(_test["low.qed"], Stop);
+            File.Delete(top);
+        }
+
+        var options = new MergeOptions { SiblingFolders = [_test["elsewhere"]] };
+        MergeResult? result = bySurvivor
+            ? await _test.Host.FinishMergeAsync(_test["low.qed"], options, cancellationToken: Stop)
+            : await _test.Host.MergeAsync(top, options, cancellationToken: Stop);
+
+        Assert.Equal(isTopGone ? [top] : [], result!.RemovedPaths);
+        Assert.Equal([_test["left.qed"]], result.KeptPaths);
+        Assert.True(File.Exists(_test["left.qed"]));
+    }
+
     /// <summary>As after a restart, where the file system has other device numbers at each mount.</summary>
     [Theory]
     [InlineData(false, true)]

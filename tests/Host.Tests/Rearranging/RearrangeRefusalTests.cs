@@ -171,7 +171,7 @@ public sealed class RearrangeRefusalTests : IDisposable
 
         // A chain of two is one too many.
         ImageException refused = await Assert.ThrowsAsync<ImageException>(
-            async () => await _test.Host.FinishMergeAsync(survivor, new DiskOpenOptions { MaxDepth = 1 }, Stop));
+            async () => await _test.Host.FinishMergeAsync(survivor, options: new DiskOpenOptions { MaxDepth = 1 }, cancellationToken: Stop));
         Assert.Equal(ImageErrorKind.RefusedByPolicy, refused.Kind);
         Assert.Equal([_test["left.qed"]], (await _test.Host.FinishMergeAsync(survivor, cancellationToken: Stop))!.RemovedPaths);
         Assert.Null(await _test.Host.FinishMergeAsync(_test.Folder, cancellationToken: Stop));

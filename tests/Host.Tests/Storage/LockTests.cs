@@ -256,6 +256,35 @@ public sealed partial class LockTests : IDisposable
         ShouldBeInUse(path, readOnly, "this process", "write");
     }
 
+    /// <summary>For a file that may not be written too: a handle for reading is enough.</summary>
+    [Fact]
+    public async Task HoldAlone_MeetsWhoReadsTheFile_KeepsOthersOut_AndOpensNothingForWriting()
+    {
+        string path = await NewImageAsync();
+        using var storage = FileStorage.Open(path, new FileStorageOptions { ReadOnly = true });
+        File.SetAttributes(path, FileAttributes.ReadOnly);
+        using (QemuIo qemu = await QemuIo.OpenAsync(path, readOnly: true))
+        {
+            Assert.Equal(ImageErrorKind.InUse, Assert.Throws<ImageException>(storage.HoldAlone).Kind);
+        }
+
+        using (FileStorage.Open(path, new FileStorageOptions { ReadOnly = true }))
+        {
+            Assert.Equal(ImageErrorKind.InUse, Assert.Throws<ImageException>(storage.HoldAlone).Kind);
+        }
+
+        // As before: others may read, nobody may write.
+        await ShouldWork("qemu-io", "-r", "-f", "qed", "-c", "read 0 512", path);
+        await ShouldBeKeptOut("qemu-io", "-f", "qed", "-c", "read 0 512", path);
+
+        storage.HoldAlone();
+
+        await ShouldBeKeptOut("qemu-io", "-r", "-f", "qed", "-c", "read 0 512", path);
+        ShouldBeInUse(path, new FileStorageOptions { ReadOnly = true }, "this process", "write");
+        Assert.True(storage.IsReadOnly);
+        Assert.Equal(ImageErrorKind.ReadOnly, Assert.Throws<ImageException>(() => storage.Write(0, "x"u8)).Kind);
+    }
+
     [Fact]
     public async Task ChangeAccess_IsSeenByQemu_AndMeetsIt()
     {

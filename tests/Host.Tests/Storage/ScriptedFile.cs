@@ -5,10 +5,8 @@ internal sealed class ScriptedFile(string path) : HostFile(path)
 {
     private static ulong s_number;
 
-    private bool _isReadOnly = true;
-
-    /// <summary>Called when it is to become writable.</summary>
-    public Func<LockOutcome>? OnChangeAccess { get; init; }
+    /// <summary>Called when nobody else is to have it open.</summary>
+    public Func<LockOutcome>? OnHoldAlone { get; init; }
 
     /// <summary>Called when a folder is to be made durable, with the folder.</summary>
     public Action<string>? OnFlushFolder { get; init; }
@@ -24,7 +22,7 @@ internal sealed class ScriptedFile(string path) : HostFile(path)
 
     public override StorageFacts Facts => StorageFacts.None;
 
-    public override bool IsReadOnly => _isReadOnly;
+    public override bool IsReadOnly => true;
 
     public override long GetLength() => 0;
 
@@ -46,12 +44,9 @@ internal sealed class ScriptedFile(string path) : HostFile(path)
 
     public override LockOutcome TryLock(LockRights rights) => LockOutcome.Held;
 
-    public override LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights)
-    {
-        LockOutcome outcome = OnChangeAccess?.Invoke() ?? LockOutcome.Held;
-        _isReadOnly = readOnly;
-        return outcome;
-    }
+    public override LockOutcome TryChangeAccess(bool readOnly, LockRights oldRights, LockRights newRights) => throw new NotSupportedException();
+
+    public override LockOutcome TryHoldAlone(LockRights held) => OnHoldAlone?.Invoke() ?? LockOutcome.Held;
 
     public override bool HasName(string path) => IsNamed;
 

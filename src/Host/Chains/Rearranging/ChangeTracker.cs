@@ -3,7 +3,8 @@ using System.Numerics;
 namespace QedVd.Host;
 
 /// <summary>
-/// Remembers where the guest has changed something, or may have, since it was made: marked before the change begins, and never taken back. Thread safe.
+/// Remembers where the guest has changed something, or may have, since it was made: marked before the change begins, and never taken back but by
+/// <see cref="TakeOut"/>. Thread safe.
 /// </summary>
 internal sealed class ChangeTracker
 {
@@ -88,6 +89,28 @@ internal sealed class ChangeTracker
         }
 
         return units > _lengthBytes >> _unitShift ? _lengthBytes : units << _unitShift;
+    }
+
+    /// <summary>Moves the first changes to a tracker of their own, while nobody marks any.</summary>
+    /// <param name="bytes">About how much, in whole units and at least one.</param>
+    public ChangeTracker TakeOut(long bytes)
+    {
+        var taken = new ChangeTracker(_lengthBytes);
+        long left = Math.Max(1, bytes >> _unitShift);
+        for (int i = 0; i < _words.Length && left > 0; i++)
+        {
+            ulong bits = _words[i];
+            while (BitOperations.PopCount(bits) > left)
+            {
+                bits &= ~(1UL << BitOperations.Log2(bits));
+            }
+
+            left -= BitOperations.PopCount(bits);
+            _words[i] &= ~bits;
+            taken._words[i] = bits;
+        }
+
+        return taken;
     }
 
     private long FindUnit(long unit, long end, bool isChanged)

@@ -31,7 +31,7 @@ public sealed partial class DiskHost
     {
         string full = HostPath.GetFull(path);
         if (!File.Exists(full) && await FindSurvivorAsync(full, cancellationToken).ConfigureAwait(false) is { } survivor
-            && await FinishMergeAsync(survivor, options, cancellationToken).ConfigureAwait(false) is { } finished)
+            && await FinishMergeAsync(survivor, merge, options, cancellationToken).ConfigureAwait(false) is { } finished)
         {
             return finished;
         }
@@ -45,11 +45,13 @@ public sealed partial class DiskHost
     /// Finishes a merge that was interrupted, of whose levels <paramref name="survivorPath"/> is the one that stays: <see cref="UnfinishedMerge.SurvivorPath"/> names it.
     /// </summary>
     /// <param name="survivorPath">The image beside which the journal lies.</param>
+    /// <param name="merge">How, as it was begun: its <see cref="MergeOptions.SiblingFolders"/> are looked through again. Which levels, and where to, the journal says.</param>
     /// <param name="options">How the image and its parents are opened; always for writing.</param>
     /// <param name="cancellationToken">Stops between pieces.</param>
     /// <returns>What was merged; null when there was nothing to finish.</returns>
     /// <exception cref="ImageException">Also where the chain has to be opened by another image for that: the message names it.</exception>
-    public async ValueTask<MergeResult?> FinishMergeAsync(string survivorPath, DiskOpenOptions? options = null, CancellationToken cancellationToken = default)
+    public async ValueTask<MergeResult?> FinishMergeAsync(
+        string survivorPath, MergeOptions? merge = null, DiskOpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
         string full = HostPath.GetFull(survivorPath);
@@ -64,7 +66,7 @@ public sealed partial class DiskHost
             && FilePeek.At(above.Path) is { IsRegular: true, IsLink: false } found && journal.IsNeighboursFile(found.Mark) ? above.Path : full;
         MergeResult? result = null;
         options = (options ?? new DiskOpenOptions()) with { Format = top == full ? journal.SurvivorFormat : options?.Format };
-        await WithDiskAsync(top, options, async disk => result = await disk.FinishMergeAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await WithDiskAsync(top, options, async disk => result = await disk.FinishMergeAsync(merge ?? new MergeOptions(), cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         return result;
     }
 

@@ -65,18 +65,13 @@ internal static class LevelRemoval
     {
         try
         {
-            (level.Storage as FileStorage)?.ChangeAccess(readOnly: false);
+            (level.Storage as FileStorage)?.HoldAlone();
             return true;
         }
         catch (ImageException exception) when (exception.Kind == ImageErrorKind.InUse)
         {
             logger.LogWarning(exception, "{Path}: this chain does not need the file any more, but somebody uses it; it was not deleted", DisplayText.Escape(level.Path));
             return false;
-        }
-        catch (ImageException exception) when (exception.Kind == ImageErrorKind.ReadOnly)
-        {
-            // It may not be opened for writing: that says nothing about others.
-            return true;
         }
         catch (ImageException exception)
         {

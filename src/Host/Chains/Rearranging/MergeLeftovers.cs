@@ -126,8 +126,8 @@ internal sealed class MergeLeftovers(DiskHost host, MergeJournal journal, Level 
                 return "it is another file by now";
             }
 
-            // Whoever uses it keeps it. Only now: an overlay makes another file of it.
-            storage.ChangeAccess(readOnly: false);
+            // Whoever uses it keeps it.
+            storage.HoldAlone();
             if (!storage.File.HasName(file.Path))
             {
                 return "it is another file by now";

@@ -53,13 +53,13 @@ public sealed partial class VirtualDisk
     }
 
     /// <summary>Finishes a merge that was interrupted; null when there is none, or what is beside the images is not this disk's to finish.</summary>
-    internal async ValueTask<MergeResult?> FinishMergeAsync(CancellationToken cancellationToken)
+    internal async ValueTask<MergeResult?> FinishMergeAsync(MergeOptions options, CancellationToken cancellationToken)
     {
         Rearrangement work = await Rearrangement.BeginAsync(this, MergeOperation, cancellationToken).ConfigureAwait(false);
         await using (work.ConfigureAwait(false))
         {
-            return await FindUnfinishedMergeAsync(work, []).ConfigureAwait(false) is { } journal
-                ? await ResumeMergeAsync(work, journal, new MergeOptions(), progress: null).ConfigureAwait(false)
+            return await FindUnfinishedMergeAsync(work, options.SiblingFolders).ConfigureAwait(false) is { } journal
+                ? await ResumeMergeAsync(work, journal, options, progress: null).ConfigureAwait(false)
                 : null;
         }
     }

@@ -5,7 +5,6 @@ public sealed partial class VirtualDisk
 {
     // What is copied while guests wait.
     private const long MaxHeldBytes = 4 << 20;
-    private const int MaxRounds = 8;
 
     /// <summary>Levels beneath the top: nobody writes to them, so that one copy is all.</summary>
     private async ValueTask<long> MergeDownAsync(Rearrangement work, int from, int to, MergeTrace trace, MergeOptions options, IProgress<OperationProgress>? progress)
@@ -101,14 +100,61 @@ public sealed partial class VirtualDisk
         }
     }
 
-    // Each round copies what was written during the one before; the guest may be faster, so that there is a last one.
-    private static async ValueTask CatchUpAsync(Rearrangement work, LevelPush push)
+    /// <summary>
+    /// Until little is left for the moment in which guests wait. Each round copies what was written during the one before, at first no faster than was asked for; where
+    /// that leaves hardly less, as fast as it goes, and where that leaves hardly less too, guests have to wait.
+    /// </summary>
+    private async ValueTask CatchUpAsync(Rearrangement work, LevelPush push)
     {
-        for (int round = 0; round < MaxRounds && work.Changes!.CountBytes() > (round == 0 ? 0 : MaxHeldBytes); round++)
+        bool isLimited = push.Limiter.BytesPerSecond > 0;
+        long before = long.MaxValue;
+        for (long left = work.Changes!.CountBytes(); left > (before == long.MaxValue ? 0 : MaxHeldBytes); left = work.Changes.CountBytes())
         {
+            if (left > before / 4 * 3)
+            {
+                if (!isLimited)
+                {
+                    break;
+                }
+
+                isLimited = false;
+                push.Limiter.SetRates(0, 0);
+            }
+
+            before = left;
             ChangeTracker changes = work.Changes;
             await work.TrackAnewAsync().ConfigureAwait(false);
             await push.CopyChangedAsync(changes, work.Token).ConfigureAwait(false);
+        }
+
+        push.Limiter.SetRates(0, 0);
+        await SlowDownGuestsAsync(work, push).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A guest that is faster than any copying: it waits half of the time, while a part is copied that is twice what it has written since the last one, so that each
+    /// part leaves less.
+    /// </summary>
+    private async ValueTask SlowDownGuestsAsync(Rearrangement work, LevelPush push)
+    {
+        ChangeTracker changes = work.Changes!;
+        for (long left = changes.CountBytes(); changes.CountBytes() > MaxHeldBytes;)
+        {
+            long start = Time.GetTimestamp();
+            await work.HoldWritersAsync().ConfigureAwait(false);
+            try
+            {
+                long written = changes.CountBytes() - left;
+                await push.CopyChangedAsync(changes.TakeOut(Math.Max(MaxHeldBytes, 2 * written)), work.Token).ConfigureAwait(false);
+                left = changes.CountBytes();
+            }
+            finally
+            {
+                work.ReleaseWriters();
+            }
+
+            // Who waits comes in only after a while.
+            await Task.Delay(Time.GetElapsedTime(start) + TimeSpan.FromMilliseconds(1), Time, work.Token).ConfigureAwait(false);
         }
     }
 

@@ -208,8 +208,10 @@ public sealed partial class VirtualDisk
         }
     }
 
+    private TimeProvider Time => _host?.Opener.Time ?? TimeProvider.System;
+
     /// <summary>Keeps what an operation copies within the bounds that it was given.</summary>
-    private RateLimiter LimiterFor(ChainOperationOptions options) => new(options.MaxBytesPerSecond, _host?.Opener.Time ?? TimeProvider.System);
+    private RateLimiter LimiterFor(ChainOperationOptions options) => new(options.MaxBytesPerSecond, Time);
 
     /// <summary>For the top of a disk that an operation on this one writes to.</summary>
     private EarlyBarriers EarlyBarriersOf(VirtualDisk target) => new(_options.Mode == ConsistencyMode.Unsafe ? null : target._generation.Levels[0].Storage);

@@ -5,14 +5,15 @@ namespace QedVd.Host;
 
 internal sealed unsafe partial class LinuxFile
 {
-    public override LockOutcome TryLock(LockRights rights)
-    {
-        if (rights.IsNone)
-        {
-            return LockOutcome.Held;
-        }
+    public override LockOutcome TryLock(LockRights rights) => rights.IsNone ? LockOutcome.Held : TryAdd(rights, LockRights.None);
 
-        if (Take(_handle, rights) is { } reason)
+    // The bytes are held shared, also those of a writer: a handle for reading is enough.
+    public override LockOutcome TryHoldAlone(LockRights held) => held.IsNone ? LockOutcome.Held : TryAdd(LockRights.Of(ImageLockMode.ReadWrite), held);
+
+    private LockOutcome TryAdd(LockRights rights, LockRights held)
+    {
+        LockRights more = rights.Without(held);
+        if (Take(_handle, more) is { } reason)
         {
             return new LockOutcome(null, reason);
         }
@@ -28,7 +29,7 @@ internal sealed unsafe partial class LinuxFile
         {
             if (!isHeld)
             {
-                Release(_handle, rights);
+                Release(_handle, more);
             }
         }
     }
