@@ -27,16 +27,35 @@ public sealed partial class VirtualDisk
             throw ImageException.NotSupported("a snapshot of a disk whose top is no file", Path);
         }
 
-        Level overlay = await CreateOverlayAsync(_host, path, options, turn.Token).ConfigureAwait(false);
-        try
+        PendingFile file = await CreateOverlayFileAsync(_host, path, options, turn.Token).ConfigureAwait(false);
+        await using (file.ConfigureAwait(false))
         {
-            await PutOnTopAsync(overlay, turn.Token).ConfigureAwait(false);
-        }
-        catch
-        {
-            await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
-            RemoveOwnFile(path);
-            throw;
+            try
+            {
+                await Task.Run(() => file.PublishUnsettled(), turn.Token).ConfigureAwait(false);
+                Level overlay = await OpenOverlayAsync(_host, file, options, turn.Token).ConfigureAwait(false);
+                try
+                {
+                    await PutOnTopAsync(overlay, turn.Token).ConfigureAwait(false);
+                }
+                catch
+                {
+                    await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
+                    throw;
+                }
+            }
+            catch
+            {
+                // A file that it was to replace is there again.
+                if (!file.TryWithdraw())
+                {
+                    _logger.LogWarning("{Path}: this unused overlay could not be removed", DisplayText.Escape(path));
+                }
+
+                throw;
+            }
+
+            file.Settle();
         }
     }
 
@@ -47,11 +66,11 @@ public sealed partial class VirtualDisk
         await PutOnTopAsync(overlay, turn.Token).ConfigureAwait(false);
     }
 
-    private async ValueTask<Level> CreateOverlayAsync(DiskHost host, string path, SnapshotOptions options, CancellationToken cancellationToken)
+    private async ValueTask<PendingFile> CreateOverlayFileAsync(DiskHost host, string path, SnapshotOptions options, CancellationToken cancellationToken)
     {
         Generation generation = _generation;
         Level top = generation.Levels[0];
-        string format = options.FormatId ?? host.OverlayFormatFor(top.FormatId);
+        string format = OverlayFormat(host, options);
         if (options.Overwrite)
         {
             DiskHost.ThrowIfInUseByThis(path, Identities, "snapshot");
@@ -63,29 +82,23 @@ public sealed partial class VirtualDisk
             Parent = DiskHost.ParentToRecord(RelativeName.Of(top.Path, path, options.AbsoluteParentName), top.FormatId),
             FormatOptions = host.TakesBlockSizeOf(format, top.FormatId, options.FormatOptions) ? DiskHost.BlockSizeOption(top.Image.Limits.BlockBytes) : options.FormatOptions,
         };
-        FileStorage storage;
-        using (PendingFile file = await host.CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false))
-        {
-            await file.PublishAsync(cancellationToken).ConfigureAwait(false);
-            storage = file.TakeStorage();
-        }
+        return await host.CreateFileAsync(path, format, create, options.Overwrite, cancellationToken).ConfigureAwait(false);
+    }
 
-        Level? overlay = null;
+    private string OverlayFormat(DiskHost host, SnapshotOptions options) => options.FormatId ?? host.OverlayFormatFor(_generation.Levels[0].FormatId);
+
+    private async ValueTask<Level> OpenOverlayAsync(DiskHost host, PendingFile file, SnapshotOptions options, CancellationToken cancellationToken)
+    {
+        var imageOptions = new ImageOpenOptions { Flags = _options.Flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), Mode = _options.Mode };
+        Level overlay = await host.Opener.OpenAsync<AsyncIo>(file.TakeStorage(), file.Path, OverlayFormat(host, options), imageOptions, cancellationToken).ConfigureAwait(false);
         try
         {
-            var imageOptions = new ImageOpenOptions { Flags = _options.Flags & ~(ImageOpenFlags.ReadOnly | ImageOpenFlags.Info), Mode = _options.Mode };
-            overlay = await host.Opener.OpenAsync<AsyncIo>(storage, path, format, imageOptions, cancellationToken).ConfigureAwait(false);
-            overlay.Image.LogicalGeometry = top.Image.LogicalGeometry;
+            overlay.Image.LogicalGeometry = _generation.Levels[0].Image.LogicalGeometry;
             return overlay;
         }
         catch
         {
-            if (overlay is not null)
-            {
-                await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
-            }
-
-            RemoveOwnFile(path);
+            await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
             throw;
         }
     }
@@ -110,17 +123,5 @@ public sealed partial class VirtualDisk
         }
 
         await PublishHeldAsync(next).ConfigureAwait(false);
-    }
-
-    private void RemoveOwnFile(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            _logger.LogWarning(exception, "{Path}: this unused overlay could not be removed", DisplayText.Escape(path));
-        }
     }
 }

@@ -42,6 +42,44 @@ public sealed class SnapshotFailureTests : IDisposable
         Assert.Equal([3, 2], bytes);
     }
 
+    /// <summary>What has the name of the overlay may be replaced, by a snapshot that comes about.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Snapshot_ThatFails_LeavesTheFileThatItWasToReplace(bool isCancelled)
+    {
+        string path = _test.Qed("disk.qed", Size);
+        string earlier = _test.Raw("over.qed", 777, 3);
+        byte[] content = await File.ReadAllBytesAsync(earlier);
+        FileStorage storage = FileStorage.Open(path);
+        var image = new FailingOnce(new QedBackend().Open(storage, new ImageOpenOptions()), failsLate: false);
+        var level = new Level { Image = image, Path = path, FormatId = "qed", Storage = storage };
+        using var disk = new VirtualDisk(new Generation([level]), new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance);
+        using var stop = new CancellationTokenSource();
+        disk.Write(0, [1]);
+        if (isCancelled)
+        {
+            image.BeforeFlush = () =>
+            {
+                stop.Cancel();
+                stop.Token.ThrowIfCancellationRequested();
+            };
+        }
+        else
+        {
+            image.Arm();
+        }
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await disk.SnapshotAsync(earlier, new SnapshotOptions { Overwrite = true }, stop.Token));
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(earlier));
+        Assert.Equal(["disk.qed", "over.qed"], _test.Files);
+        image.BeforeFlush = null;
+        await disk.SnapshotAsync(earlier, new SnapshotOptions { Overwrite = true });
+        Assert.Equal(earlier, disk.Path);
+        Assert.Equal(["disk.qed", "over.qed"], _test.Files);
+    }
+
     [Fact]
     public async Task Snapshot_HoldsNewWrites_UntilTheChangeIsDone()
     {
