@@ -109,6 +109,9 @@ public abstract class DiskFilter
     /// <summary>The disk has another size now. Requests may be under way.</summary>
     internal void Resized() => OnResized();
 
+    /// <summary>The disk holds something else now. Requests may be under way.</summary>
+    internal void Reverted() => OnReverted();
+
     /// <summary>The filter is about to get requests of a disk, perhaps of another one than before: what is remembered of content does not count any more.</summary>
     protected virtual void OnAttached()
     {
@@ -116,6 +119,14 @@ public abstract class DiskFilter
 
     /// <summary>The disk has got another size. What lies beyond a smaller size is gone, and reads zero when the disk grows again.</summary>
     protected virtual void OnResized()
+    {
+    }
+
+    /// <summary>
+    /// The disk has gone back to what lies beneath its top (<see cref="VirtualDisk.RevertAsync"/>), and may have another size: what is remembered of content does not
+    /// count any more.
+    /// </summary>
+    protected virtual void OnReverted()
     {
     }
 

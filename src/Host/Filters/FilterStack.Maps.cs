@@ -12,6 +12,15 @@ internal sealed partial class FilterStack
         }
     }
 
+    /// <summary>Tells the filters that the disk holds something else.</summary>
+    public void Reverted()
+    {
+        foreach (DiskFilter filter in _filters)
+        {
+            filter.Reverted();
+        }
+    }
+
     /// <summary>What an answer of the chain means above.</summary>
     public DiskExtent Above(DiskExtent extent) =>
         !ChangesContent || (!ChangesZeroes && extent.Kind != ExtentKind.Data)

@@ -166,6 +166,9 @@ public sealed class ReadCacheFilter : DiskFilter
     /// <inheritdoc/>
     protected override void OnResized() => Forget(0, long.MaxValue);
 
+    /// <inheritdoc/>
+    protected override void OnReverted() => Forget(0, long.MaxValue);
+
     private ReadCacheShard ShardOf(long block) => _shards[(int)(block % _shards.Length)];
 
     /// <summary>Copies what is in memory from the start of the range on; returns how much that was.</summary>

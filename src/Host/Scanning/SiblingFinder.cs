@@ -79,14 +79,8 @@ internal sealed class SiblingFinder(ImageOpener opener)
 
     private void Judge(string path, bool isLink, ParentReference parent, HashSet<StorageIdentity> parents)
     {
-        if (ParentName.GetPlain(parent, out string reason) is not { } name)
-        {
-            string shown = DisplayText.Escape(parent.NameBytes);
-            _uncertain.Add(new ScanProblem(path, ImageErrorKind.RefusedByPolicy, $"{DisplayText.Escape(path)}: its parent's name '{shown}' {reason}, so that it cannot be told which file that is."));
-            return;
-        }
-
-        foreach (string folder in FoldersOf(path, isLink))
+        (IReadOnlyList<string> names, bool isCertain) = ParentName.GetPlain(parent, out string reason) is { } plain ? ([plain], true) : OtherSpellings.Of(parent.NameBytes);
+        foreach ((string name, string folder) in names.SelectMany(name => FoldersOf(path, isLink).Select(folder => (name, folder))))
         {
             FilePeek found = FilePeek.At(ParentName.Resolve(name, folder));
             if (found.IsRegular && parents.Contains(found.Identity))
@@ -99,6 +93,12 @@ internal sealed class SiblingFinder(ImageOpener opener)
             {
                 _uncertain.Add(ScanProblem.Of(path, error));
             }
+        }
+
+        if (!isCertain)
+        {
+            string shown = DisplayText.Escape(parent.NameBytes);
+            _uncertain.Add(new ScanProblem(path, ImageErrorKind.RefusedByPolicy, $"{DisplayText.Escape(path)}: its parent's name '{shown}' {reason}, so that it cannot be told which file that is."));
         }
     }
 

@@ -106,23 +106,40 @@ public sealed class SiblingTests : IDisposable
         Assert.All(report.Uncertain, problem => Assert.DoesNotContain('\n', problem.Message));
     }
 
+    /// <summary>QEMU opens these as parents, and we do not; but a child is a child.</summary>
     [Theory]
-    [InlineData(2)]
-    [InlineData(3)]
-    public async Task ImageOfAForeignFormat_ThatNamesTheParent_IsAChild(int version)
+    [InlineData(2, "base.qed", true, false)]
+    [InlineData(3, "base.qed", true, false)]
+    [InlineData(3, "file:base.qed", true, false)]
+    [InlineData(3, "file:FOLDER/base.qed", true, false)]
+    [InlineData(3, "file:other.qed", false, false)]
+    [InlineData(3, "file:", false, true)]
+    [InlineData(3, "json:{\"driver\":\"qed\",\"file\":{\"driver\":\"file\",\"filename\":\"FOLDER/base.qed\"}}", true, false)]
+    [InlineData(3, "json:{\"driver\":\"qed\",\"file.filename\":\"base.qed\"}", true, false)]
+    [InlineData(3, "json:{\"driver\":\"quorum\",\"children\":[{\"file\":{\"filename\":\"/a\"}},{\"file\":{\"filename\":\"FOLDER/base.qed\"}}]}", true, false)]
+    [InlineData(3, "json:{\"driver\":\"qed\",\"file\":{\"driver\":\"file\",\"filename\":\"FOLDER/other.qed\"}}", false, false)]
+    [InlineData(3, "json:{\"driver\":\"qed\",\"file.filename\":\"other.qed\"}", false, true)]
+    [InlineData(3, "json:{\"driver\":\"nbd\",\"host\":\"base.qed\"}", false, true)]
+    [InlineData(3, "json:{\"filename\":7}", false, true)]
+    [InlineData(3, "json:{\"filename\":", false, true)]
+    [InlineData(3, "nbd:base.qed", false, true)]
+    public async Task ImageOfAForeignFormat_ThatNamesTheParent_IsAChild(int version, string parent, bool isChild, bool isUncertain)
     {
         _test.Qed("base.qed", Size);
         byte[] file = new byte[65536];
         "QFI"u8.CopyTo(file);
         file[3] = 0xFB;
-        byte[] name = Encoding.UTF8.GetBytes("base.qed");
+        byte[] name = Encoding.UTF8.GetBytes(parent.Replace("FOLDER", _test.Folder, StringComparison.Ordinal));
         BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(4), version);
         BinaryPrimitives.WriteInt64BigEndian(file.AsSpan(8), 0x200);
         BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(16), name.Length);
         name.CopyTo(file, 0x200);
         await File.WriteAllBytesAsync(_test["child.qcow2"], file, TestContext.Current.CancellationToken);
 
-        Assert.Equal([_test["child.qcow2"]], await FindAsync(["base.qed"], [], _test.Folder));
+        SiblingReport report = await FindAsync(["base.qed"], [], _test.Folder);
+
+        Assert.Equal(isChild ? [_test["child.qcow2"]] : [], report);
+        Assert.Equal(isUncertain, report.Uncertain.Count == 1);
     }
 
     [Fact]

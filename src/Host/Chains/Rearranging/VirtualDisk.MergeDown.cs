@@ -76,7 +76,7 @@ public sealed partial class VirtualDisk
                     }
 
                     await RemoveTopNameAsync(top, trace, options.KeepFiles, work.Token).ConfigureAwait(false);
-                    _options = _options with { Format = _options.Format is null ? null : target.FormatId, FormatOptions = new DiskOpenOptions().FormatOptions };
+                    GoOnAs(target);
                     isReplaced = true;
                     await work.PublishHeldAsync([.. chain[to..]]).ConfigureAwait(false);
                 }
