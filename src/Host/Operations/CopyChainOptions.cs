@@ -9,7 +9,9 @@ public sealed record CopyChainOptions
     /// <summary>How many levels are copied, from the top; null: all. The last one copied goes on naming what lies beneath it, where it is.</summary>
     public int? Levels { get; init; }
 
-    /// <summary>Replace files that exist. Never one of the source's chain.</summary>
+    /// <summary>
+    /// Replace files that exist. Never one of the source's chain. Otherwise one that holds what would be copied there stays as it is, and any other is refused.
+    /// </summary>
     public bool Overwrite { get; init; }
 
     /// <summary>How much may be copied per second, in bytes; 0: as fast as it goes.</summary>

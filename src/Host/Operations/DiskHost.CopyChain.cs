@@ -7,7 +7,12 @@ public sealed partial class DiskHost
     /// Copies a chain level by level, so that the copy is the same chain: each level with its format, layout and size, its zeros and what is free in it, naming the
     /// copy of its parent. The files keep their names; of two with one name the lower one gets a number.
     /// </summary>
-    /// <remarks>Nothing appears before all levels are complete and durable; then the base does first and the top last. An error takes back what has appeared.</remarks>
+    /// <remarks>
+    /// <para>Nothing appears before all levels are complete and durable; then the base does first and the top last. An error takes back what has appeared. What a
+    /// killed run has left of that is completed by the same copy: a file that is there, and holds what would be copied there, stays.</para>
+    /// <para>Where files are replaced, those above the base are taken away first, the top before all others: whatever ends it, no old image lies over a new one. An
+    /// error puts them back; after a kill, or a power loss, the top is missing, until the copy is made again.</para>
+    /// </remarks>
     /// <param name="sourceTop">The top image of the chain.</param>
     /// <param name="targetFolder">The folder of the copies; it exists.</param>
     /// <param name="options">How.</param>

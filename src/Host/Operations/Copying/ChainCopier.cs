@@ -9,8 +9,12 @@ internal sealed class ChainCopier : IAsyncDisposable
     private readonly string[] _paths;
     private readonly CopyChainOptions _options;
     private readonly IProgress<OperationProgress>? _progress;
-    private readonly List<PendingFile> _files = [];
-    private readonly List<ImageDescription> _described = [];
+    private readonly StorageIdentity[] _used;
+
+    // Of each level one or the other.
+    private readonly PendingFile?[] _files;
+    private readonly ExistingCopy?[] _existing;
+    private readonly ImageDescription[] _described;
     private readonly long _totalBytes;
     private long _doneBytes;
 
@@ -29,6 +33,10 @@ internal sealed class ChainCopier : IAsyncDisposable
         _options = options;
         _progress = progress;
         _totalBytes = _levels.Sum(level => level.Image.VirtualSizeBytes);
+        _used = [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)];
+        _files = new PendingFile?[count];
+        _existing = new ExistingCopy?[count];
+        _described = new ImageDescription[count];
         foreach (Level level in _levels)
         {
             if (level.Storage is null)
@@ -39,10 +47,9 @@ internal sealed class ChainCopier : IAsyncDisposable
 
         if (options.Overwrite)
         {
-            StorageIdentity[] used = [.. chain.Where(level => level.Storage is not null).Select(level => level.Storage!.Identity)];
             foreach (string path in _paths)
             {
-                DiskHost.ThrowIfInUseByThis(path, used, "copy");
+                DiskHost.ThrowIfInUseByThis(path, _used, "copy");
             }
         }
     }
@@ -50,13 +57,19 @@ internal sealed class ChainCopier : IAsyncDisposable
     /// <summary>Returns the copies, top first, as they are when they get their names: after that nothing can fail.</summary>
     public async ValueTask<IReadOnlyList<ImageDescription>> RunAsync(CancellationToken cancellationToken)
     {
+        for (int depth = 0; depth < _levels.Length && !_options.Overwrite; depth++)
+        {
+            await LookForAsync(depth, cancellationToken).ConfigureAwait(false);
+        }
+
+        int[] missing = [.. Enumerable.Range(0, _levels.Length).Where(depth => _existing[depth] is null)];
         if (!_options.SkipSpaceCheck)
         {
-            VolumeRoom.Require(_paths[0], _levels.Sum(level => level.GetFileSize().AllocatedBytes), "copy the chain");
+            VolumeRoom.Require(_paths[0], missing.Sum(depth => _levels[depth].GetFileSize().AllocatedBytes), "copy the chain");
         }
 
         using var limiter = new RateLimiter(_options.MaxBytesPerSecond, _host.Opener.Time);
-        for (int depth = 0; depth < _levels.Length; depth++)
+        foreach (int depth in missing)
         {
             await CopyAsync(depth, _options.MaxBytesPerSecond > 0 ? limiter : null, cancellationToken).ConfigureAwait(false);
         }
@@ -68,10 +81,30 @@ internal sealed class ChainCopier : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (PendingFile file in _files)
+        foreach (IAsyncDisposable? file in _files.Concat<IAsyncDisposable?>(_existing))
         {
-            await file.DisposeAsync().ConfigureAwait(false);
+            if (file is not null)
+            {
+                await file.DisposeAsync().ConfigureAwait(false);
+            }
         }
+    }
+
+    /// <summary>What lies there already is refused unless it is what would be copied there: then a run that was killed has published it, and it stays.</summary>
+    private async ValueTask LookForAsync(int depth, CancellationToken cancellationToken)
+    {
+        string path = _paths[depth];
+        if (FilePeek.At(path) is { Error: not null, IsLink: false })
+        {
+            // Nothing, or who makes the file will say it.
+            return;
+        }
+
+        IProgress<OperationProgress>? progress = _progress is null ? null : new LevelProgress(this);
+        _existing[depth] = await ExistingCopy.FindAsync(_host, _levels[depth], path, ParentFor(depth), _used, progress, cancellationToken).ConfigureAwait(false)
+            ?? throw PendingPlace.AlreadyExists(path);
+        _described[depth] = _existing[depth]!.Describe();
+        _doneBytes += _levels[depth].Image.VirtualSizeBytes;
     }
 
     private async ValueTask CopyAsync(int depth, RateLimiter? limiter, CancellationToken cancellationToken)
@@ -84,7 +117,7 @@ internal sealed class ChainCopier : IAsyncDisposable
             FormatOptions = level.GetCreationOptions(),
         };
         PendingFile file = await _host.CreateFileAsync(_paths[depth], level.FormatId, create, _options.Overwrite, cancellationToken).ConfigureAwait(false);
-        _files.Add(file);
+        _files[depth] = file;
         var barriers = new EarlyBarriers(file.Storage);
         await barriers.WhileAsync(async () =>
         {
@@ -110,7 +143,7 @@ internal sealed class ChainCopier : IAsyncDisposable
                 await copy.CloseAsync().ConfigureAwait(false);
             }
         }).ConfigureAwait(false);
-        _described.Add(await DescribeAsync(file, level.FormatId, cancellationToken).ConfigureAwait(false));
+        _described[depth] = await DescribeAsync(file, level.FormatId, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<ImageDescription> DescribeAsync(PendingFile file, string format, CancellationToken cancellationToken)
@@ -125,34 +158,71 @@ internal sealed class ChainCopier : IAsyncDisposable
 
     private void Publish()
     {
-        foreach (PendingFile file in _files)
+        PendingFile[] files = [.. _files.OfType<PendingFile>()];
+        foreach (PendingFile file in files)
         {
             file.Storage.FullBarrier();
         }
 
-        int depth = _files.Count - 1;
+        foreach (ExistingCopy file in _existing.OfType<ExistingCopy>())
+        {
+            file.MakeDurable();
+        }
+
+        bool hasBegun = false;
         try
         {
-            for (; depth >= 0; depth--)
+            // Before anything new comes beneath them. The base is replaced in one step: then nothing lies over it.
+            foreach (PendingFile file in files.SkipLast(1))
             {
-                _files[depth].PublishUnsettled();
+                file.TakeAway();
+            }
+
+            hasBegun = true;
+            foreach (PendingFile file in files.Reverse())
+            {
+                file.PublishUnsettled();
             }
         }
-        catch
+        catch (ImageException exception)
         {
-            // Top first, so that none of them names what is not there.
-            for (int published = Math.Max(0, depth); published < _files.Count; published++)
+            if (TryWithdraw(files, hasBegun))
             {
-                _files[published].TryWithdraw();
+                throw;
             }
 
-            throw;
+            throw new ImageException(
+                exception.Kind,
+                $"{exception.Message} The copy is not complete, and the folder could not be made as it was before: run this again.",
+                _paths[0],
+                "copy",
+                null,
+                exception);
         }
 
-        foreach (PendingFile file in _files)
+        foreach (PendingFile file in files)
         {
             file.Settle();
         }
+    }
+
+    /// <summary>Makes the folder as it was, from the top down and then up again, so that nothing old lies over anything new meanwhile. False where that failed.</summary>
+    private static bool TryWithdraw(PendingFile[] files, bool hasBegun)
+    {
+        bool isBack = true;
+        foreach (PendingFile file in files.Where(file => file.IsPublished))
+        {
+            file.TryFlushFolder();
+            isBack &= file.TryWithdraw();
+        }
+
+        // As long as something new may still be there, or be there again after a power loss, nothing old comes over it.
+        if (!files.Any(file => file.HasTakenAway))
+        {
+            return isBack;
+        }
+
+        return isBack && (!hasBegun || files[0].TryFlushFolder()) && files.Reverse().All(file => file.TryPutBack());
     }
 
     private ParentReference? ParentFor(int depth)

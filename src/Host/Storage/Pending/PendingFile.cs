@@ -13,6 +13,9 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
 {
     private readonly PendingPlace _place;
     private readonly FileStorage? _replaced;
+
+    // What the replaced file is called meanwhile.
+    private string? _awayPath;
     private bool _taken;
     private bool _disposed;
 
@@ -67,6 +70,9 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the file that is replaced has no name but a temporary one.</summary>
+    internal bool HasTakenAway => _awayPath is not null;
+
     /// <summary>Makes the file durable, gives it its name, and makes that durable. The file then stays whatever happens to this object.</summary>
     /// <exception cref="ImageException"><see cref="ImageErrorKind.AlreadyExists"/> when the name was taken meanwhile; otherwise the cause.
     /// The file has not got its name, and another has it on, unless <see cref="IsPublished"/> says so: then its folder could not be made durable, and the
@@ -75,6 +81,61 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
     {
         PublishUnsettled();
         Settle();
+    }
+
+    /// <summary>
+    /// Takes the file away that is to be replaced, durably: of several files that belong together, no new one may come to lie beneath it. Until
+    /// <see cref="Settle"/> it can be put back. Nothing happens where none is replaced.
+    /// </summary>
+    internal void TakeAway()
+    {
+        if (_replaced is null)
+        {
+            return;
+        }
+
+        if (!_replaced.File.HasName(Path))
+        {
+            throw PendingPlace.CannotReplace(Path);
+        }
+
+        string away = PendingPlace.NewTemporaryPath(System.IO.Path.GetDirectoryName(Path)!);
+        _replaced.File.MoveName(Path, away, overwrite: false);
+        _awayPath = away;
+        _place.FlushFolder();
+    }
+
+    /// <summary>Gives the file that was taken away its name again; it must be free. False where that failed.</summary>
+    internal bool TryPutBack()
+    {
+        try
+        {
+            if (_awayPath is not null)
+            {
+                _replaced!.File.MoveName(_awayPath, Path, overwrite: false);
+                _awayPath = null;
+            }
+
+            return true;
+        }
+        catch (ImageException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Makes the names of the folder durable; false where that failed.</summary>
+    internal bool TryFlushFolder()
+    {
+        try
+        {
+            _place.FlushFolder();
+            return true;
+        }
+        catch (ImageException)
+        {
+            return false;
+        }
     }
 
     /// <summary>As <see cref="Publish"/>; until <see cref="Settle"/> the name can be taken back. Of several files that belong together.</summary>
@@ -92,7 +153,7 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
             Storage.FullBarrier();
         }
 
-        if (_replaced is null)
+        if (_replaced is null || HasTakenAway)
         {
             _place.Link();
         }
@@ -124,6 +185,12 @@ public sealed class PendingFile : IDisposable, IAsyncDisposable
         if (IsPublished)
         {
             _place.Settle();
+            if (_awayPath is not null)
+            {
+                PendingPlace.TryDelete(_awayPath);
+                _awayPath = null;
+            }
+
             _replaced?.Dispose();
         }
     }

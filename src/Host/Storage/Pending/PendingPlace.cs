@@ -48,12 +48,25 @@ internal abstract class PendingPlace(string path, PendingFileOptions options)
     /// <summary>Removes the temporary name, if there is one. Never throws.</summary>
     public abstract void Abandon();
 
-    protected static ImageException CannotReplace(string path) =>
+    public static ImageException CannotReplace(string path) =>
         StorageErrors.Create(ImageErrorKind.InUse, path, "publish", "cannot replace: another file has got this name meanwhile; it was left alone.");
 
     /// <summary>A name that is removed by the next run that makes a file in that folder, should this one be killed.</summary>
     public static string NewTemporaryPath(string folder) =>
         System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".{Random.Shared.NextInt64() ^ (Random.Shared.NextInt64() << 1):x16}{Suffix}"));
+
+    /// <summary>Removes a temporary name. Never throws.</summary>
+    public static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The next run in this folder tries again.
+        }
+    }
 
     /// <summary>The files of the folder that have a temporary name.</summary>
     protected IEnumerable<string> FindLeftovers()

@@ -92,18 +92,6 @@ internal sealed class PortablePendingPlace(string path, PendingFileOptions optio
         }
     }
 
-    private static void TryDelete(string path)
-    {
-        try
-        {
-            System.IO.File.Delete(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The next run in this folder tries again.
-        }
-    }
-
     private void Move(bool overwrite)
     {
         try
