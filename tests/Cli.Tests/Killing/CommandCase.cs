@@ -23,6 +23,9 @@ internal sealed record CommandCase
     /// <summary>Another chain that the command makes, of what the first one reads; null: none.</summary>
     public Func<TestChain, TestChain>? Makes { get; init; }
 
+    /// <summary>What lies before where <see cref="Makes"/> comes to lie: each image of it is the old one or the new one, or not there. Null: that is not looked at.</summary>
+    public Func<TestChain, TestChain>? Replaces { get; init; }
+
     /// <summary>What was discarded reads as it did or as zeros: what of it, the undisturbed run says.</summary>
     public bool Discards { get; init; }
 

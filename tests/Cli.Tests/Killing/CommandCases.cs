@@ -23,7 +23,8 @@ internal static class CommandCases
         new() { Name = "merge-down", Arguments = _ => ["merge", "-q", "--direction", "down", "--to", "@1.qed", "@3.qed"], Apply = chain => chain.Merge(0, 2, isDown: true), IsRepeatable = false },
         new() { Name = "merge-up", Arguments = chain => ["merge", "-q", "--direction", "up", "--to", $"@{Base(chain).Name}", "@3.qed"], Apply = chain => chain.Merge(0, 3, isDown: false), IsRepeatable = false },
         new() { Name = "merge-between", Arguments = _ => ["merge", "-q", "--direction", "down", "--from", "@2.qed", "--to", "@1.qed", "@3.qed"], Apply = chain => chain.Merge(1, 2, isDown: true), IsRepeatable = false },
-        new() { Name = "copy", Prepare = MakeFolder("copies"), Arguments = _ => ["copy", "-q", "--overwrite", "@3.qed", "@copies"], Makes = chain => Elsewhere(chain, "copies") },
+        new() { Name = "copy", Prepare = MakeFolder("copies"), Arguments = _ => ["copy", "-q", "@3.qed", "@copies"], Makes = chain => Elsewhere(chain, "copies"), Replaces = NoChain },
+        new() { Name = "copy-over", Prepare = MakeOlderAsync, Arguments = _ => ["copy", "-q", "--overwrite", "@3.qed", "@copies"], Makes = chain => Elsewhere(chain, "copies"), Replaces = Older },
         new() { Name = "compact", Arguments = _ => ["compact", "-q", "@3.qed"] },
         new() { Name = "compact-equal", Arguments = _ => ["compact", "-q", "--drop-equal-to-parent", "@3.qed"] },
         new() { Name = "convert", Arguments = _ => ["convert", "-q", "--overwrite", "-O", "qed", "@3.qed", "@copy.qed"], Makes = chain => Made(chain, "copy.qed", "qed") },
@@ -68,6 +69,46 @@ internal static class CommandCases
         TestChain copy = chain.Clone();
         copy.Levels.ForEach(level => level.Path = Path.Combine(Path.GetDirectoryName(level.Path)!, folder, level.Name));
         return copy;
+    }
+
+    private static TestChain NoChain(TestChain chain)
+    {
+        TestChain none = chain.Clone();
+        none.Levels.Clear();
+        return none;
+    }
+
+    /// <summary>A chain where the copy comes to lie, of the same names, each level with something of its own.</summary>
+    private static TestChain Older(TestChain chain)
+    {
+        TestChain older = Elsewhere(chain, "copies");
+        for (int depth = older.Levels.Count - 1; depth >= 0; depth--)
+        {
+            ChainLevel level = older.Levels[depth];
+            GuestChange change = OlderChange(depth, level.View.LengthBytes);
+            level.View = depth == older.Levels.Count - 1 ? new GuestBytes(level.View.LengthBytes) : older.Levels[depth + 1].View.CloneAs(level.View.LengthBytes);
+            level.View.Write(change.Offset, GuestPattern.Make(change.Offset, change.LengthBytes, change.Pattern));
+        }
+
+        return older;
+    }
+
+    private static GuestChange OlderChange(int depth, long sizeBytes)
+    {
+        long offset = depth * 5000 % sizeBytes;
+        return new GuestChange(GuestChangeKind.Data, offset, (int)Math.Min(7000, sizeBytes - offset), 20 + depth);
+    }
+
+    private static async Task MakeOlderAsync(ChainBench bench, TestChain chain)
+    {
+        string folder = Directory.CreateDirectory(Beside(chain, "copies")).FullName;
+        ChainLevel? beneath = null;
+        for (int depth = chain.Levels.Count - 1; depth >= 0; depth--)
+        {
+            ChainLevel level = chain.Levels[depth];
+            LevelPlan plan = Plan(level.Name, level.View.LengthBytes, 0) with { Format = level.Format, Changes = [OlderChange(depth, level.View.LengthBytes)] };
+            beneath = await bench.MakeLevelAsync(plan, beneath, folder);
+        }
     }
 
     /// <summary>What the chain reads, in one image of its own, or in one over a level.</summary>

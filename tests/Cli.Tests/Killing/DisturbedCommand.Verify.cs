@@ -84,6 +84,26 @@ internal sealed partial class DisturbedCommand
             CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" });
             Assert.True(report.IsSound || @case.IsDamagedBefore, $"{what}: {Path.GetFileName(file)} has {report.Corruptions} errors");
         }
+
+        if (@case is { Makes: { } make, Replaces: { } replace })
+        {
+            await ShouldBeOldOrNewAsync(replace(work.Chain), make(work.Chain), work.Chain.Options, what);
+        }
+    }
+
+    /// <summary>Each image reads as the old chain's did, or as the new one's must, as far as it is there: never as something of both.</summary>
+    private async Task ShouldBeOldOrNewAsync(TestChain old, TestChain made, DiskOpenOptions options, string what)
+    {
+        foreach (ChainLevel level in made.Levels.Where(level => File.Exists(level.Path)))
+        {
+            using VirtualDisk disk = bench.Host.OpenDisk(level.Path, options with { Format = level.Format, ReadOnly = true });
+            byte[] now = new byte[disk.LengthBytes];
+            await disk.ReadAsync(0, now);
+            disk.Close();
+            Assert.True(
+                old.Levels.Where(each => each.Path == level.Path).Append(level).Any(each => each.View.ToArray().AsSpan().SequenceEqual(now)),
+                $"{what}: {level.Path} reads neither as before nor as it must afterwards");
+        }
     }
 
     /// <summary>Each sector as before or as after: of a disk that becomes smaller, the part that goes may be zeros already.</summary>

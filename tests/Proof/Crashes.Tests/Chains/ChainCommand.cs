@@ -21,8 +21,8 @@ internal sealed record ChainCommand
     /// <summary>Another chain that the command makes, of what the first one reads; null: none.</summary>
     public Func<TestChain, TestChain>? Makes { get; init; }
 
-    /// <summary>Reads as the file that <see cref="Makes"/> replaces; null: there was none.</summary>
-    public GuestBytes? Replaced { get; set; }
+    /// <summary>What lies where <see cref="Makes"/> comes to lie.</summary>
+    public IReadOnlyList<ChainLevel> Replaced { get; set; } = [];
 
     /// <summary>A folder that must be there.</summary>
     public string? Folder { get; init; }
@@ -31,6 +31,9 @@ internal sealed record ChainCommand
     /// False where a command that has come to its end would do something else when it is run again, or refuse: what a commit left out is another child of its target.
     /// </summary>
     public bool IsRepeatable { get; init; } = true;
+
+    /// <summary>Of how many unfinished states one is run again: of each, where there are few.</summary>
+    public int RerunEvery { get; init; } = 8;
 
     /// <summary>Whether the chain cannot be opened before the command has done its work.</summary>
     public bool IsBroken { get; init; }
@@ -50,9 +53,10 @@ internal sealed record ChainCommand
         {
             Arguments = (_, at) => ["convert", "-q", "--overwrite", "-O", "qed", at("3.qed"), at("copy.qed")],
             Makes = chain => Alone(chain, "copy.qed", chain.View),
-            Prepare = async (command, bench, chain, random) => command.Replaced = (await bench.MakeLevelAsync(Other(random, chain.View.LengthBytes), null, FolderOf(chain))).View,
+            Prepare = async (command, bench, chain, random) => command.Replaced = [await bench.MakeLevelAsync(Other(random, "copy.qed", "qed", chain.View.LengthBytes), null, FolderOf(chain))],
         },
-        ["copy"] = () => new() { Arguments = (_, at) => ["copy", "-q", "--overwrite", at("3.qed"), at("copies")], Folder = "copies", Makes = Elsewhere },
+        ["copy"] = () => new() { Arguments = (_, at) => ["copy", "-q", at("3.qed"), at("copies")], Folder = "copies", Makes = Elsewhere, RerunEvery = 1 },
+        ["copy over an older one"] = () => new() { Arguments = (_, at) => ["copy", "-q", "--overwrite", at("3.qed"), at("copies")], Folder = "copies", Makes = Elsewhere, Prepare = MakeOlderAsync, RerunEvery = 3 },
         ["commit"] = () => new() { Arguments = (_, at) => ["commit", "-q", at("3.qed")], Apply = chain => chain.Commit(1) },
         ["commit past levels"] = () => new() { Arguments = (chain, at) => ["commit", "-q", "-b", chain.Levels[3].Name, at("3.qed")], Apply = chain => Commit(chain, 3), IsRepeatable = false },
         ["commit and keep"] = () => new() { Arguments = (_, at) => ["commit", "-q", "-d", at("3.qed")], Apply = chain => chain.Commit(1) },
@@ -75,10 +79,10 @@ internal sealed record ChainCommand
 
     public static string FolderOf(TestChain chain) => Path.GetDirectoryName(chain.Levels[^1].Path)!;
 
-    private static LevelPlan Other(Random random, long sizeBytes) => new()
+    private static LevelPlan Other(Random random, string name, string format, long sizeBytes) => new()
     {
-        Name = "copy.qed",
-        Format = "qed",
+        Name = name,
+        Format = format,
         SizeBytes = sizeBytes,
         ClusterBytes = 4096,
         TableClusters = 2,
@@ -106,6 +110,19 @@ internal sealed record ChainCommand
         TestChain copy = chain.Clone();
         copy.Levels.ForEach(level => level.Path = Path.Combine(FolderOf(chain), "copies", level.Name));
         return copy;
+    }
+
+    /// <summary>A chain of the same names, with other content.</summary>
+    private static async Task MakeOlderAsync(ChainCommand command, ChainBench bench, TestChain chain, Random random)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(FolderOf(chain), "copies")).FullName;
+        List<ChainLevel> older = [];
+        foreach (ChainLevel level in chain.Levels.AsEnumerable().Reverse())
+        {
+            older.Insert(0, await bench.MakeLevelAsync(Other(random, level.Name, level.Format, level.View.LengthBytes), older.FirstOrDefault(), folder));
+        }
+
+        command.Replaced = older;
     }
 
     private static void PutOnTop(TestChain chain, string name) => chain.PutOnTop(Path.Combine(FolderOf(chain), name));

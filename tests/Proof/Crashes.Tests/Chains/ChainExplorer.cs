@@ -11,7 +11,6 @@ namespace QedVd.Crashes.Tests.Chains;
 /// <param name="promisesZeros">Whether the volume promises that what was never written reads zero after a power loss (crash model M1), or nothing (M2).</param>
 internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros)
 {
-    private const int RerunEvery = 8;
     private const int QemuEvery = 150;
     private const int RepeatsOfEachPosition = 12;
     private const int MostSecondRuns = 8;
@@ -142,7 +141,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
                 step = "after the command had ended well";
                 await check.ShouldBeDoneAsync().ConfigureAwait(false);
             }
-            else if (_unfinished++ % RerunEvery == 0)
+            else if (_unfinished++ % check.RerunEvery == 0)
             {
                 step = "doing it again";
                 await check.ShouldCompleteAsync().ConfigureAwait(false);

@@ -21,6 +21,8 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
 
     public IReadOnlyList<string> FilesAfter => filesAfter;
 
+    public int RerunEvery => command.RerunEvery;
+
     public string Folder { get; } = ChainCommand.FolderOf(before);
 
     /// <summary>No byte of a guest is lost, and no image has errors; leaks are fine. What the command makes is not there, or complete.</summary>
@@ -34,7 +36,7 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
 
         foreach (ChainLevel level in _after.Levels.Concat(_made?.Levels ?? []).Where(level => before.Levels.All(other => other.Path != level.Path) && File.Exists(level.Path)))
         {
-            GuestBytes[] views = level == _made?.Top && command.Replaced is { } replaced ? [level.View, replaced] : [level.View];
+            GuestBytes[] views = [level.View, .. command.Replaced.Where(old => _made?.Levels.Contains(level) == true && old.Name == level.Name).Select(old => old.View)];
             await ShouldReadAsync(level, "made", views).ConfigureAwait(false);
         }
 
