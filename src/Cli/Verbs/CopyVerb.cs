@@ -36,6 +36,8 @@ internal sealed class CopyVerb : Verb
         """
         Copies a chain level by level, so that the copy is the same chain: each level in its format, with its
         clusters and its zeros, naming the copy of its parent. Nothing appears before all of it is complete.
+        A file in FOLDER that is what would be copied there stays as it is, so that running a copy again
+        completes one that was killed; any other is refused, unless it may be overwritten.
         To make one image of the chain: qedvd convert.
         """;
 

@@ -158,71 +158,12 @@ internal sealed class ChainCopier : IAsyncDisposable
 
     private void Publish()
     {
-        PendingFile[] files = [.. _files.OfType<PendingFile>()];
-        foreach (PendingFile file in files)
-        {
-            file.Storage.FullBarrier();
-        }
-
         foreach (ExistingCopy file in _existing.OfType<ExistingCopy>())
         {
             file.MakeDurable();
         }
 
-        bool hasBegun = false;
-        try
-        {
-            // Before anything new comes beneath them. The base is replaced in one step: then nothing lies over it.
-            foreach (PendingFile file in files.SkipLast(1))
-            {
-                file.TakeAway();
-            }
-
-            hasBegun = true;
-            foreach (PendingFile file in files.Reverse())
-            {
-                file.PublishUnsettled();
-            }
-        }
-        catch (ImageException exception)
-        {
-            if (TryWithdraw(files, hasBegun))
-            {
-                throw;
-            }
-
-            throw new ImageException(
-                exception.Kind,
-                $"{exception.Message} The copy is not complete, and the folder could not be made as it was before: run this again.",
-                _paths[0],
-                "copy",
-                null,
-                exception);
-        }
-
-        foreach (PendingFile file in files)
-        {
-            file.Settle();
-        }
-    }
-
-    /// <summary>Makes the folder as it was, from the top down and then up again, so that nothing old lies over anything new meanwhile. False where that failed.</summary>
-    private static bool TryWithdraw(PendingFile[] files, bool hasBegun)
-    {
-        bool isBack = true;
-        foreach (PendingFile file in files.Where(file => file.IsPublished))
-        {
-            file.TryFlushFolder();
-            isBack &= file.TryWithdraw();
-        }
-
-        // As long as something new may still be there, or be there again after a power loss, nothing old comes over it.
-        if (!files.Any(file => file.HasTakenAway))
-        {
-            return isBack;
-        }
-
-        return isBack && (!hasBegun || files[0].TryFlushFolder()) && files.Reverse().All(file => file.TryPutBack());
+        new JointPublication([.. _files.OfType<PendingFile>()]).Run();
     }
 
     private ParentReference? ParentFor(int depth)
