@@ -3,136 +3,107 @@ using System.Globalization;
 namespace QedVd.ChainKit;
 
 /// <summary>
-/// Operations on a small volume of which everything but a little is taken, a little more each time, until they come to their end: each time there is one
+/// Operations on a small volume of which everything but some pages is taken, one page more each time, until they come to their end: each time there is one
 /// clear error, the guest reads what it read, and with room the operation completes. Runs in a process that has such a volume to itself.
 /// </summary>
 public sealed class FullVolume
 {
     private const int Page = 4096;
-    private const int MostSteps = 2000;
+    private const int MostPages = 500;
 
     private readonly ChainBench _bench;
     private readonly string _volume;
+    private readonly string _folder;
     private readonly string _filler;
-    private readonly int _seed;
+    private readonly long _seed;
     private readonly TestChain _pristine;
     private readonly TestChain _other;
-    private readonly Random _random;
 
-    private FullVolume(ChainBench bench, string volume, int seed, TestChain pristine, TestChain other)
+    private FullVolume(ChainBench bench, string volume, long seed, TestChain pristine, TestChain other)
     {
         (_bench, _volume, _seed, _pristine, _other) = (bench, volume, seed, pristine, other);
+        _folder = Path.Combine(volume, "chain");
         _filler = Path.Combine(volume, "filler");
-        _random = new Random(seed);
     }
 
-    /// <summary>Runs all operations; returns a line for each.</summary>
-    public static async Task<List<string>> RunAsync(string volume, int seed, int mostPagesAtATime)
+    /// <summary>The operations, by name.</summary>
+    public static IEnumerable<string> Operations => FullVolumeOperations.Names;
+
+    /// <summary>Runs all operations; returns a line for each, which begins with its name.</summary>
+    public static async Task<List<string>> RunAsync(string volume, long seed)
     {
-        using var bench = new ChainBench();
-        var random = new Random(seed);
-        var options = new ChainPlanOptions { LeastLevels = 4, MostLevels = 4, MostBytes = 250 << 10, MostClusterBytes = 16384, ForQemu = true };
-        TestChain pristine = await bench.MakeAsync(ChainPlan.Draw(random, options), bench.NewFolder("pristine")).ConfigureAwait(false);
-        TestChain other = await bench.MakeAsync(ChainPlan.Draw(random, options with { LeastLevels = 2, MostLevels = 2, NamePrefix = "other" }), bench.NewFolder("other")).ConfigureAwait(false);
+        using var bench = new ChainBench(ChainBench.InMemory);
+        var random = new Random((int)seed);
+        TestChain pristine = await bench.MakeAsync(FullVolumePlan.Draw(random), bench.NewFolder("pristine")).ConfigureAwait(false);
+        var options = new ChainPlanOptions { LeastLevels = 2, MostLevels = 2, MostBytes = 120 << 10, MostClusterBytes = 8192, ForQemu = true, NamePrefix = "other" };
+        TestChain other = await bench.MakeAsync(ChainPlan.Draw(random, options), bench.NewFolder("other")).ConfigureAwait(false);
         var full = new FullVolume(bench, volume, seed, pristine, other);
         List<string> lines = [];
-        foreach (string operation in (string[])["commit", "commit to the base", "flatten", "rebase to another", "rebase to a lower one", "merge down", "merge up", "merge in between", "convert", "snapshot", "grow"])
+        foreach (string operation in Operations)
         {
-            lines.Add(await full.RunAsync(operation, mostPagesAtATime).ConfigureAwait(false));
+            lines.Add(await full.RunAsync(operation).ConfigureAwait(false));
         }
 
         return lines;
     }
 
-    private async Task<string> RunAsync(string operation, int mostPagesAtATime)
+    private async Task<string> RunAsync(string operation)
     {
-        int failures = 0;
-        for (int pages = 0, step = 0; ; pages += _random.Next(1, mostPagesAtATime + 1), step++)
+        for (int pages = 0; ; pages++)
         {
             string what = $"{operation}, seed {_seed}, {pages} pages free";
-            Assert.True(step < MostSteps, $"{what}: and no end");
-            TestChain chain = _pristine.CopyTo(Empty("chain"));
-            TestChain other = _other.CopyTo(Path.Combine(_volume, "chain"));
-            (Func<bool, ValueTask> run, Action apply) = Operation(operation, chain, other);
+            Assert.True(pages < MostPages, $"{what}: and no end");
+            EmptyFolder();
+            TestChain chain = _pristine.CopyTo(_folder);
+            TestChain other = _other.CopyTo(_folder);
+            FullVolumeWork work = new FullVolumeOperations(_bench.Host, chain, other, _bench).Make(operation);
+            await work.Prepare().ConfigureAwait(false);
+            string[] files = AllFiles();
             Fill(pages);
-            string? error = await TryAsync(() => run(true), what).ConfigureAwait(false);
+            string? error = await TryAsync(() => work.Run(true), what).ConfigureAwait(false);
             if (error is null)
             {
-                apply();
-                await chain.ShouldHoldAsync(what).ConfigureAwait(false);
+                await ShouldBeDoneAsync(work, files, what).ConfigureAwait(false);
                 File.Delete(_filler);
-                return string.Create(CultureInfo.InvariantCulture, $"{operation}: {failures} times out of space, done with {pages} pages");
+                Assert.True(pages > 0 || !work.NeedsRoom, $"{what}: it needs room, and was done without any");
+                return string.Create(CultureInfo.InvariantCulture, $"{operation}: {pages} times out of space, done with {pages} pages");
             }
 
-            failures++;
-            using (VirtualDisk disk = chain.Open(readOnly: true))
-            {
-                await chain.ShouldBeReadFromAsync(disk, $"{what}: {error}").ConfigureAwait(false);
-            }
-
-            foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
-            {
-                CheckReport report = await _bench.Host.CheckAsync(level.Path).ConfigureAwait(false);
-                Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors");
-            }
+            await ShouldReadAsBeforeAsync(chain, $"{what}: {error}").ConfigureAwait(false);
+            Assert.True(!work.IsAllOrNothing || files.SequenceEqual(AllFiles()), $"{what}: it leaves {string.Join(", ", AllFiles().Except(files))}");
 
             File.Delete(_filler);
-            await run(false).ConfigureAwait(false);
-            apply();
-            await chain.ShouldHoldAsync($"{what}: with room", files: false).ConfigureAwait(false);
+            await work.Run(false).ConfigureAwait(false);
+            await ShouldBeDoneAsync(work, files, $"{what}: with room").ConfigureAwait(false);
         }
     }
 
-    private (Func<bool, ValueTask> Run, Action Apply) Operation(string name, TestChain chain, TestChain other)
+    private async Task ShouldReadAsBeforeAsync(TestChain chain, string what)
     {
-        DiskHost host = _bench.Host;
-        string top = chain.Top.Path;
-        switch (name)
+        using (VirtualDisk disk = chain.Open(readOnly: true))
         {
-            case "commit":
-                return (async skip => await host.CommitAsync(top, new CommitOptions { SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Commit(1));
-            case "commit to the base":
-                return (async skip => await host.CommitAsync(top, new CommitOptions { TargetDepth = 3, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Commit(3));
-            case "flatten":
-                return (async skip => await host.FlattenAsync(top, new FlattenOptions { SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Drop(chain.Levels.Skip(1)));
-            case "rebase to another":
-                return (
-                    async skip => await host.RebaseAsync(top, other.Top.Path, new RebaseOptions { ParentFormat = other.Top.Format, SkipSpaceCheck = skip }).ConfigureAwait(false),
-                    () =>
-                    {
-                        chain.Drop(chain.Levels.Skip(1));
-                        chain.Levels.AddRange(other.Levels);
-                    });
-            case "rebase to a lower one":
-                return (
-                    async skip => await host.RebaseAsync(top, chain.Levels[3].Path, new RebaseOptions { ParentFormat = chain.Levels[3].Format, SkipSpaceCheck = skip }).ConfigureAwait(false),
-                    () => chain.Drop(chain.Levels.Skip(1).Take(2)));
-            case "merge down":
-                return (async skip => await host.MergeAsync(top, new MergeOptions { ToDepth = 2, Direction = MergeDirection.Down, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(0, 2, isDown: true));
-            case "merge up":
-                return (async skip => await host.MergeAsync(top, new MergeOptions { ToDepth = 3, Direction = MergeDirection.Up, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(0, 3, isDown: false));
-            case "merge in between":
-                return (async skip => await host.MergeAsync(top, new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down, SkipSpaceCheck = skip }).ConfigureAwait(false), () => chain.Merge(1, 2, isDown: true));
-            case "convert":
-                string target = Path.Combine(_volume, "chain", "copy.qed");
-                return (async _ => await host.ConvertAsync(top, target, new ConvertOptions { TargetFormat = "qed" }).ConfigureAwait(false), () =>
-                {
-                    chain.Drop(chain.Levels.Skip(1));
-                    chain.Top.Path = target;
-                });
-            case "snapshot":
-                string overlay = Path.Combine(_volume, "chain", "over.qed");
-                return (
-                    async _ =>
-                    {
-                        using VirtualDisk disk = chain.Open();
-                        await disk.SnapshotAsync(overlay).ConfigureAwait(false);
-                        await disk.CloseAsync().ConfigureAwait(false);
-                    },
-                    () => chain.PutOnTop(overlay));
-            default:
-                return (async _ => await host.ResizeAsync(top, 1 << 20).ConfigureAwait(false), () => chain.Top.View = chain.View.CloneAs(1 << 20));
+            await chain.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
         }
+
+        foreach (ChainLevel level in chain.Levels.Where(level => level.Format != "raw"))
+        {
+            CheckReport report = await _bench.Host.CheckAsync(level.Path).ConfigureAwait(false);
+            Assert.True(report.IsSound, $"{what}: {level.Name} has {report.Corruptions} errors");
+        }
+    }
+
+    /// <summary>Every level of what there is now reads as it must and is clean, and no file is there that was not there before and is no part of it.</summary>
+    private async Task ShouldBeDoneAsync(FullVolumeWork work, string[] before, string what)
+    {
+        List<string> known = [_filler, .. before];
+        foreach (TestChain chain in work.Apply())
+        {
+            await chain.ShouldHoldAsync(what).ConfigureAwait(false);
+            known.AddRange(chain.Levels.Select(level => level.Path));
+        }
+
+        string[] strange = [.. AllFiles().Except(known)];
+        Assert.True(strange.Length == 0, $"{what}: it leaves {string.Join(", ", strange)}");
     }
 
     private static async Task<string?> TryAsync(Func<ValueTask> action, string what)
@@ -150,16 +121,15 @@ public sealed class FullVolume
         }
     }
 
-    private string Empty(string name)
+    private void EmptyFolder()
     {
-        string folder = Path.Combine(_volume, name);
-        if (Directory.Exists(folder))
+        if (Directory.Exists(_folder))
         {
-            Directory.Delete(folder, recursive: true);
+            Directory.Delete(_folder, recursive: true);
         }
-
-        return folder;
     }
+
+    private string[] AllFiles() => [.. Directory.GetFiles(_folder, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true }).Order(StringComparer.Ordinal)];
 
     /// <summary>Leaves so many pages of the volume.</summary>
     private void Fill(int pages)

@@ -14,7 +14,6 @@ internal static class StorageHelper
 {
     private const string ActionName = "QEDVD_STORAGE_ACTION";
     private const string FileName = "QEDVD_STORAGE_FILE";
-    private const int MostPagesAtATime = 8;
 
     private static string Program => Path.Combine(AppContext.BaseDirectory, "QedVd.Host.Tests");
 
@@ -106,8 +105,7 @@ internal static class StorageHelper
                 Fill(file);
                 break;
             case "full-chain":
-            case "full-chain-all":
-                Task<List<string>> full = FullVolume.RunAsync(file, (int)LongRun.Seed(), action == "full-chain" ? MostPagesAtATime : 1);
+                Task<List<string>> full = FullVolume.RunAsync(file, LongRun.Seed());
                 SyncIo.Block(full);
                 Console.WriteLine(string.Join('\n', SyncIo.Complete(new ValueTask<List<string>>(full))));
                 break;
