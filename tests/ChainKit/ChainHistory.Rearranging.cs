@@ -5,27 +5,30 @@ public sealed partial class ChainHistory
 {
     private int _chains;
 
-    private async Task FlattenAsync()
+    private async Task<bool> FlattenAsync()
     {
         if (_chain.Top.Format == "raw")
         {
-            return;
+            return false;
         }
 
+        bool hasParent = _chain.Levels.Count > 1;
         await OnDiskAsync(
             disk => disk.FlattenAsync(new FlattenOptions { SkipSpaceCheck = _random.Next(2) == 0 }),
             () => _bench.Host.FlattenAsync(_chain.Top.Path, options: Open()),
             _ => _chain.Drop(_chain.Levels.Skip(1))).ConfigureAwait(false);
+        return hasParent;
     }
 
-    private async Task RebaseAsync()
+    private async Task<bool> RebaseAsync()
     {
         if (_chain.Top.Format == "raw")
         {
-            return;
+            return false;
         }
 
         IReadOnlyList<ChainLevel> beneath = await DrawParentsAsync().ConfigureAwait(false);
+        bool isAnother = !beneath.SequenceEqual(_chain.Levels.Skip(1));
         ChainLevel? first = beneath is [var level, ..] ? level : null;
         string? parent = first?.Path;
         Detail($"to {(parent is null ? "nothing" : Path.GetFileName(parent))}");
@@ -39,13 +42,14 @@ public sealed partial class ChainHistory
                 _chain.Levels.RemoveRange(1, _chain.Levels.Count - 1);
                 _chain.Levels.AddRange(beneath);
             }).ConfigureAwait(false);
+        return isAnother;
     }
 
-    private async Task CommitAsync()
+    private async Task<bool> CommitAsync()
     {
         if (_chain.Levels.Count == 1)
         {
-            return;
+            return false;
         }
 
         int depth = _random.Next(1, _chain.Levels.Count);
@@ -64,13 +68,14 @@ public sealed partial class ChainHistory
                 Assert.Equal(_chain.Levels.Skip(1).Take(depth - 1).Select(level => level.Path), result.SupersededPaths);
                 _chain.Commit(depth);
             }).ConfigureAwait(false);
+        return true;
     }
 
-    private async Task MergeAsync()
+    private async Task<bool> MergeAsync()
     {
         if (_chain.Levels.Count == 1)
         {
-            return;
+            return false;
         }
 
         int from = _random.Next(_chain.Levels.Count - 1);
@@ -91,6 +96,7 @@ public sealed partial class ChainHistory
                 Assert.All(result.KeptPaths, path => Assert.True(File.Exists(path)));
                 _chain.Merge(from, to, isDown);
             }).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>Nobody writes meanwhile: of what was committed, nothing is left in the top.</summary>

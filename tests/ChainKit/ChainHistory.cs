@@ -13,7 +13,6 @@ public sealed partial class ChainHistory
     private readonly Random _random;
     private readonly string _name;
     private readonly List<string> _log = [];
-    private readonly Dictionary<string, Func<Task>> _operations;
     private int _files;
 
     /// <param name="bench">Where.</param>
@@ -23,46 +22,42 @@ public sealed partial class ChainHistory
     public ChainHistory(ChainBench bench, TestChain chain, Random random, string name)
     {
         (_bench, _chain, _random, _name) = (bench, chain, random, name);
-        _operations = new()
-        {
-            ["snapshot"] = SnapshotAsync,
-            ["resize"] = ResizeAsync,
-            ["compact"] = CompactAsync,
-            ["convert"] = ConvertAsync,
-            ["convert onto a parent"] = ConvertOntoParentAsync,
-            ["convert into an image"] = ConvertIntoExistingAsync,
-            ["copy"] = CopyAsync,
-            ["commit"] = CommitAsync,
-            ["flatten"] = FlattenAsync,
-            ["merge"] = MergeAsync,
-            ["rebase"] = RebaseAsync,
-        };
     }
 
     /// <summary>What has happened, for messages.</summary>
     public string Description => $"{_name}: {string.Join("; ", _log)}";
 
     /// <summary>The operations that there are.</summary>
-    public IEnumerable<string> Operations => _operations.Keys;
+    public static IReadOnlyList<string> Operations { get; } =
+        ["snapshot", "resize", "compact", "convert", "convert onto a parent", "convert into an image", "copy", "commit", "flatten", "merge", "rebase"];
+
+    /// <summary>Whether an operation is about a parent, so that a disk without one leaves it nothing to do.</summary>
+    public static bool NeedsParent(string operation) => operation is "convert onto a parent" or "commit" or "flatten" or "merge";
 
     /// <summary>Runs random operations.</summary>
     public async Task RunAsync(int operations)
     {
-        string[] names = [.. _operations.Keys];
         for (int i = 0; i < operations; i++)
         {
-            await RunAsync(names[_random.Next(names.Length)]).ConfigureAwait(false);
+            await RunAsync(Operations[_random.Next(Operations.Count)]).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Runs one operation, and looks at everything.</summary>
-    public async Task RunAsync(string operation)
+    /// <summary>Looks at a chain that an operation has changed or made, besides what is always looked at.</summary>
+    public Func<TestChain, string, Task> LookAsync { get; init; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Whether QEMU must be able to open what is made.</summary>
+    public bool ForQemu { get; init; }
+
+    /// <summary>Runs one operation, and looks at everything; false when this chain left it nothing to do.</summary>
+    public async Task<bool> RunAsync(string operation)
     {
         _log.Add(operation);
         try
         {
-            await _operations[operation]().ConfigureAwait(false);
-            await _chain.ShouldHoldAsync(operation, files: true).ConfigureAwait(false);
+            bool isDone = await CarryOutAsync(operation).ConfigureAwait(false);
+            await ShouldHoldAsync(_chain, operation).ConfigureAwait(false);
+            return isDone;
         }
         catch (Exception exception) when (exception is ImageException or ArgumentException or InvalidOperationException or IOException)
         {
@@ -74,16 +69,39 @@ public sealed partial class ChainHistory
         }
     }
 
-    private async Task SnapshotAsync()
+    private Task<bool> CarryOutAsync(string operation) => operation switch
+    {
+        "snapshot" => SnapshotAsync(),
+        "resize" => ResizeAsync(),
+        "compact" => CompactAsync(),
+        "convert" => ConvertAsync(),
+        "convert onto a parent" => ConvertOntoParentAsync(),
+        "convert into an image" => ConvertIntoExistingAsync(),
+        "copy" => CopyAsync(),
+        "commit" => CommitAsync(),
+        "flatten" => FlattenAsync(),
+        "merge" => MergeAsync(),
+        "rebase" => RebaseAsync(),
+        _ => throw new ArgumentException($"No operation is called '{operation}'.", nameof(operation)),
+    };
+
+    private async Task ShouldHoldAsync(TestChain chain, string what, bool files = true)
+    {
+        await chain.ShouldHoldAsync(what, files).ConfigureAwait(false);
+        await LookAsync(chain, $"{Description}: {what}").ConfigureAwait(false);
+    }
+
+    private async Task<bool> SnapshotAsync()
     {
         using VirtualDisk disk = await OpenAsync().ConfigureAwait(false);
         string path = NewPath();
         await disk.SnapshotAsync(path).ConfigureAwait(false);
         _chain.PutOnTop(path);
         await CloseAsync(disk).ConfigureAwait(false);
+        return true;
     }
 
-    private async Task ResizeAsync()
+    private async Task<bool> ResizeAsync()
     {
         long size = _random.Next(3) switch
         {
@@ -92,27 +110,30 @@ public sealed partial class ChainHistory
             _ => _random.Next(1, 4000) * Sector,
         };
         Detail($"to {size}");
+        bool isAnother = size != _chain.View.LengthBytes;
         using VirtualDisk disk = await OpenAsync().ConfigureAwait(false);
         await disk.ResizeAsync(size, mayShrink: true).ConfigureAwait(false);
         _chain.Top.View = _chain.View.CloneAs(size);
         await CloseAsync(disk).ConfigureAwait(false);
+        return isAnother;
     }
 
-    private async Task CompactAsync()
+    private async Task<bool> CompactAsync()
     {
         var options = new DiskCompactOptions { DropZeroBlocks = _random.Next(2) == 0, DropBlocksEqualToParent = _random.Next(2) == 0 };
         Detail($"zeros {options.DropZeroBlocks}, equal {options.DropBlocksEqualToParent}");
         if (_chain.Top.Format == "raw")
         {
-            return;
+            return false;
         }
 
         using VirtualDisk disk = await OpenAsync().ConfigureAwait(false);
         await disk.CompactAsync(options).ConfigureAwait(false);
         await CloseAsync(disk).ConfigureAwait(false);
+        return true;
     }
 
-    private async Task ConvertAsync()
+    private async Task<bool> ConvertAsync()
     {
         string format = _random.Next(2) == 0 ? "raw" : "qed";
         string target = Path.Combine(_bench.NewFolder("converted"), $"copy.{format}");
@@ -127,8 +148,9 @@ public sealed partial class ChainHistory
         await _bench.Host.ConvertAsync(_chain.Top.Path, target, options).ConfigureAwait(false);
 
         var copy = new TestChain(_bench, [new ChainLevel { Path = target, Format = format, View = _chain.View.Clone() }]);
-        await copy.ShouldHoldAsync("the copy", files: true).ConfigureAwait(false);
+        await ShouldHoldAsync(copy, "the copy").ConfigureAwait(false);
         await ShouldCompareAsync(target, format).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>A comparison says equal, and of a copy with one byte changed it says where.</summary>
@@ -169,7 +191,7 @@ public sealed partial class ChainHistory
 
     private string NewPath() => Path.Combine(Path.GetDirectoryName(_chain.Top.Path)!, $"new{_files++}.qed");
 
-    private Dictionary<string, string> DrawGeometry() => ChainBench.Geometry(4096 << _random.Next(6), 1 << _random.Next(5));
+    private Dictionary<string, string> DrawGeometry() => ChainBench.Geometry(4096 << _random.Next(6), 1 << _random.Next(ForQemu ? 1 : 0, 5));
 
     private void Detail(string text) => _log[^1] += $" {text}";
 }

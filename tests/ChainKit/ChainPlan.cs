@@ -120,6 +120,7 @@ public sealed record ChainPlan
     private ChainTraits Find()
     {
         ChainTraits traits = Levels[0].Format == "raw" ? ChainTraits.RawBase : ChainTraits.None;
+        traits |= Levels.Count > 1 && Levels.All(level => level.Changes.Any(change => IsZeroOfWholeBlocks(change, level))) ? ChainTraits.ZeroAtEveryLevel : 0;
         for (int i = 0; i < Levels.Count; i++)
         {
             LevelPlan level = Levels[i];
@@ -151,8 +152,11 @@ public sealed record ChainPlan
 
     private IEnumerable<GuestChange> ZerosOverData(int index) =>
         Levels[index].Changes.Where(change =>
-            change.Kind is GuestChangeKind.Zero or GuestChangeKind.ZeroUnmap && change.CoversBlock(Levels[index].BlockBytes)
+            IsZeroOfWholeBlocks(change, Levels[index])
             && Levels.Take(index).Any(below => below.Changes.Any(data => data.Kind == GuestChangeKind.Data && Overlap(data, change))));
+
+    private static bool IsZeroOfWholeBlocks(GuestChange change, LevelPlan level) =>
+        change.Kind is GuestChangeKind.Zero or GuestChangeKind.ZeroUnmap && change.CoversBlock(level.BlockBytes);
 
     private static bool Overlap(GuestChange one, GuestChange other) => one.Offset < other.EndBytes && other.Offset < one.EndBytes;
 

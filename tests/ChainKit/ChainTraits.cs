@@ -48,5 +48,8 @@ public enum ChainTraits
     /// <summary>A parent's clusters are smaller than its child's.</summary>
     SmallerBeneath = 1 << 13,
 
-    All = (1 << 14) - 1,
+    /// <summary>Several levels, each of which has whole clusters written as zeros.</summary>
+    ZeroAtEveryLevel = 1 << 14,
+
+    All = (1 << 15) - 1,
 }

@@ -7,11 +7,10 @@ namespace QedVd.Interop.Tests;
 public sealed class ChainOperationTests : IDisposable
 {
     private const string Search = "chain-interop";
-    private const int StrataPerRun = 5;
-    private const int OperationsPerChain = 3;
     private const int ChainsPerOperation = 2;
+    private const int MostChains = 20;
 
-    private static readonly ChainTraits[] s_strata = [.. Enum.GetValues<ChainTraits>().Where(trait => trait is not (ChainTraits.All or ChainTraits.None))];
+    private static readonly ChainPlanOptions s_options = new() { MostBytes = 1 << 20, MostClusterBytes = 65536, MostChanges = 8, ForQemu = true };
 
     private readonly ChainBench _bench = new();
     private readonly QemuChains _qemu;
@@ -25,28 +24,31 @@ public sealed class ChainOperationTests : IDisposable
 
     public void Dispose() => _bench.Dispose();
 
-    [Fact]
+    public static TheoryData<string> Operations => [.. ChainHistory.Operations];
+
+    [Theory]
     [Trait("Long", Search)]
-    public async Task Operations_OverAChainThatQemuMade_LeaveWhatQemuFindsClean_AndReadsTheSame()
+    [MemberData(nameof(Operations))]
+    public async Task EachOperation_OverAChainThatQemuMade_LeavesAndMakesWhatQemuFindsClean_AndReadsTheSame(string operation)
     {
-        DateTime end = DateTime.UtcNow + LongRun.Budget(Search, TimeSpan.Zero);
-        int first = new Random((int)_seed).Next(s_strata.Length);
-        for (int round = 0; round < StrataPerRun || DateTime.UtcNow < end; round++)
+        DateTime end = DateTime.UtcNow + LongRun.Budget(Search, TimeSpan.Zero) / Operations.Count;
+        int done = 0;
+        for (int round = 0; (done < ChainsPerOperation && round < MostChains) || DateTime.UtcNow < end; round++)
         {
-            ChainTraits trait = s_strata[(first + (round * 3)) % s_strata.Length];
-            var random = new Random((int)(_seed + (round * 7919L)));
-            ChainPlan plan = ChainPlan.Draw(random, Options(trait) with { MostLevels = 6 });
+            long number = (_seed & 0xffff) + (round * 5) + (operation.Length * 3);
+            ChainTraits trait = ChainStrata.All[(int)(number % ChainStrata.All.Count)];
+            var random = new Random((int)(_seed + (round * 7919L) + (operation.Length * 104_729L)));
+            ChainPlan plan = ChainStrata.Draw(random, trait, operation, number, s_options);
             string name = $"seed {_seed}, round {round}, {trait}, {plan.Description}";
             TestChain chain = await _qemu.MakeAsync(plan, _bench.NewFolder("chain"));
             await chain.ShouldHoldAsync($"{name}: made by QEMU", files: true);
 
-            var history = new ChainHistory(_bench, chain, random, name);
-            for (int i = 0; i < OperationsPerChain; i++)
-            {
-                await history.RunAsync(1);
-                await _qemu.ShouldAgreeAsync(chain, history.Description);
-            }
+            var history = new ChainHistory(_bench, chain, random, name) { ForQemu = true, LookAsync = _qemu.ShouldAgreeAsync };
+            done += await history.RunAsync(operation) ? 1 : 0;
+            await history.RunAsync(1);
         }
+
+        Assert.True(done >= ChainsPerOperation, $"seed {_seed}: {operation} had something to do on {done} chains");
     }
 
     /// <summary>
@@ -63,10 +65,14 @@ public sealed class ChainOperationTests : IDisposable
     public async Task Operation_ByQemuAndByUs_OnTheSameChain_GivesTheSameContent(string operation)
     {
         DateTime end = DateTime.UtcNow + LongRun.Budget(Search, TimeSpan.Zero);
-        for (int round = 0; round < ChainsPerOperation || DateTime.UtcNow < end; round++)
+        int compared = 0;
+        int round = 0;
+        for (; (compared < ChainsPerOperation && round < MostChains) || DateTime.UtcNow < end; round++)
         {
             var random = new Random((int)(_seed + (round * 7919L) + operation.Length));
-            ChainPlan plan = ChainPlan.Draw(random, Options(s_strata[random.Next(s_strata.Length)]) with { LeastLevels = 3, MostLevels = 5 });
+            ChainPlan plan = ChainPlan.Draw(random, Options(ChainStrata.All[random.Next(ChainStrata.All.Count)]) with { LeastLevels = 3, MostLevels = 5 });
+            int depth = operation == "commit" ? 1 : random.Next(2, plan.Levels.Count);
+            plan = operation.StartsWith("commit", StringComparison.Ordinal) ? SideBySide.ForCommit(plan, depth) : plan;
             string what = $"{operation}, seed {_seed}, round {round}, {plan.Description}";
             TestChain ours = await _qemu.MakeAsync(plan, _bench.NewFolder("ours"));
             IReadOnlyList<ChainLevel> other = (await _qemu.MakeAsync(ChainPlan.Draw(random, Options(ChainTraits.None) with { MostLevels = 2, NamePrefix = "other" }), Path.GetDirectoryName(ours.Top.Path)!)).Levels;
@@ -76,16 +82,15 @@ public sealed class ChainOperationTests : IDisposable
                 File.Copy(level.Path, Path.Combine(Path.GetDirectoryName(theirs.Top.Path)!, level.Name));
             }
 
-            await new SideBySide(_bench, _qemu, ours, theirs, plan, other, random, what).RunAsync(operation);
+            compared += await new SideBySide(_bench, _qemu, ours, theirs, other, what).RunAsync(operation, depth) ? 1 : 0;
         }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{compared} of {round} compared with what QEMU did");
+        Assert.True(compared >= ChainsPerOperation, $"{operation}, seed {_seed}: {compared} of {round} compared with what QEMU did");
     }
 
-    private static ChainPlanOptions Options(ChainTraits trait) => new()
+    private static ChainPlanOptions Options(ChainTraits trait) => s_options with
     {
-        MostBytes = 1 << 20,
-        MostClusterBytes = 65536,
-        MostChanges = 8,
-        ForQemu = true,
         Required = trait,
         Excluded = trait == ChainTraits.HighOffset ? ChainTraits.None : ChainTraits.HighOffset,
     };

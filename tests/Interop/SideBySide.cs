@@ -4,20 +4,32 @@ using QedVd.Host;
 namespace QedVd.Interop.Tests;
 
 /// <summary>One operation on two copies of a chain: ours, and QEMU's.</summary>
-internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ours, TestChain theirs, ChainPlan plan, IReadOnlyList<ChainLevel> other, Random random, string what)
+internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ours, TestChain theirs, IReadOnlyList<ChainLevel> other, string what)
 {
-    public async Task RunAsync(string operation)
+    /// <summary>
+    /// A chain on which QEMU's commit can be compared: where it writes a part of a cluster that is zero in the target, over a parent, the bytes beneath the target
+    /// come back. So its own guest has made no zeros in the target.
+    /// </summary>
+    public static ChainPlan ForCommit(ChainPlan plan, int depth)
     {
+        int target = plan.Levels.Count - 1 - depth;
+        return target == 0 ? plan : plan with
+        {
+            Levels = [.. plan.Levels.Select((level, i) => i != target ? level : level with { Changes = [.. level.Changes.Where(change => change.Kind is GuestChangeKind.Data)] })],
+        };
+    }
+
+    /// <summary>Runs it on both; false where QEMU says that it cannot do this.</summary>
+    public async Task<bool> RunAsync(string operation, int depth)
+    {
+        bool isDone = true;
         switch (operation)
         {
-            case "commit":
-                await CommitAsync(1);
-                break;
-            case "commit to a lower one":
-                await CommitAsync(random.Next(2, ours.Levels.Count));
+            case "commit" or "commit to a lower one":
+                isDone = await CommitAsync(depth);
                 break;
             case "rebase to a lower one":
-                await RebaseAsync([.. ours.Levels.Skip(random.Next(2, ours.Levels.Count))]);
+                await RebaseAsync([.. ours.Levels.Skip(depth)]);
                 break;
             case "rebase to another":
                 await RebaseAsync(other);
@@ -32,29 +44,25 @@ internal sealed class SideBySide(ChainBench bench, QemuChains qemu, TestChain ou
 
         await ours.ShouldHoldAsync($"{what}: ours");
         await qemu.ShouldAgreeAsync(ours, $"{what}: ours");
+        return isDone;
     }
 
-    /// <summary>
-    /// QEMU leaves its top filled, and over the parent that it had. It cannot grow an image over a longer one; and where it writes a part of a cluster that is zero in
-    /// the target, the bytes beneath the target come back.
-    /// </summary>
-    private async Task CommitAsync(int depth)
+    /// <summary>QEMU leaves its top filled, and over the parent that it had. It cannot grow an image over a longer one.</summary>
+    private async Task<bool> CommitAsync(int depth)
     {
         ChainLevel target = theirs.Levels[depth];
         bool isDone = await qemu.TryImgAsync("commit", "-q", "-f", "qed", "-b", target.Name, theirs.Top.Path);
-        bool mayResurrect = depth < theirs.Levels.Count - 1 && plan.Levels[^(depth + 1)].Changes.Any(change => change.Kind is GuestChangeKind.Zero or GuestChangeKind.ZeroUnmap);
         await bench.Host.CommitAsync(ours.Top.Path, new CommitOptions { TargetDepth = depth });
         ours.Commit(depth);
-
-        if (!isDone || mayResurrect)
+        if (isDone)
         {
-            return;
+            GuestBytes committed = ours.Levels[1].View;
+            await qemu.ShouldReadAsync(target.Path, target.Format, committed, $"{what}: theirs");
+            await ShouldBeEqualAsync(ours.Levels[1], target);
+            await ShouldBeEqualAsync(ours.Top, theirs.Top);
         }
 
-        GuestBytes committed = ours.Levels[1].View;
-        await qemu.ShouldReadAsync(target.Path, target.Format, committed, $"{what}: theirs");
-        await ShouldBeEqualAsync(ours.Levels[1], target);
-        await ShouldBeEqualAsync(ours.Top, theirs.Top);
+        return isDone;
     }
 
     private async Task RebaseAsync(IReadOnlyList<ChainLevel> beneath)
