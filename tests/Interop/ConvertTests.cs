@@ -1,4 +1,5 @@
 using QedVd.Host;
+using QedVd.TestKit;
 
 namespace QedVd.Interop.Tests;
 
@@ -7,6 +8,15 @@ public sealed class ConvertTests
 {
     private const int Size = 6 << 20;
 
+    private readonly Random _random;
+
+    public ConvertTests()
+    {
+        long seed = LongRun.Seed();
+        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
+        _random = new Random((int)seed);
+    }
+
     [Theory]
     [InlineData("raw", "qed")]
     [InlineData("qed", "raw")]
@@ -14,7 +24,7 @@ public sealed class ConvertTests
     public async Task Convert_GivesWhatQemuGives(string from, string to)
     {
         using var bench = new Workbench();
-        byte[] content = await MakeAsync(bench, $"source.{from}", Size, seed: 1, isThere: false);
+        byte[] content = await MakeAsync(bench, $"source.{from}", Size, isThere: false);
 
         await bench.ImgAsync("convert", "-f", from, "-O", to, $"source.{from}", $"theirs.{to}");
         await bench.Host.ConvertAsync(bench.PathOf($"source.{from}"), bench.PathOf($"ours.{to}"), Options(to, from));
@@ -32,9 +42,9 @@ public sealed class ConvertTests
     {
         using var bench = new Workbench();
         string parent = $"base.{parentFormat}";
-        await MakeAsync(bench, parent, parentBytes, seed: 2, isThere: false);
+        await MakeAsync(bench, parent, parentBytes, isThere: false);
         await bench.CreateAsync("source.qed", Size, 65536, 4, parent, byQemu: true);
-        byte[] content = await MakeAsync(bench, "source.qed", Size, seed: 3, isThere: true);
+        byte[] content = await MakeAsync(bench, "source.qed", Size, isThere: true);
 
         await bench.ImgAsync("convert", "-f", "qed", "-O", "qed", "-B", parent, "-F", parentFormat, "source.qed", "theirs.qed");
         await bench.Host.ConvertAsync(bench.PathOf("source.qed"), bench.PathOf("ours.qed"), Options("qed", "qed") with
@@ -53,8 +63,8 @@ public sealed class ConvertTests
     public async Task ConvertIntoAnExistingImage_IsReadByQemu_AndGivesWhatQemuGives(string to)
     {
         using var bench = new Workbench();
-        byte[] content = await MakeAsync(bench, "source.raw", Size, seed: 4, isThere: false);
-        await MakeAsync(bench, $"ours.{to}", Size, seed: 5, isThere: false);
+        byte[] content = await MakeAsync(bench, "source.raw", Size, isThere: false);
+        await MakeAsync(bench, $"ours.{to}", Size, isThere: false);
         File.Copy(bench.PathOf($"ours.{to}"), bench.PathOf($"theirs.{to}"));
 
         await bench.ImgAsync("convert", "-n", "-f", "raw", "-O", to, "source.raw", $"theirs.{to}");
@@ -71,24 +81,23 @@ public sealed class ConvertTests
     };
 
     /// <summary>Makes an image and writes to a third of it, in pieces; returns what it then reads.</summary>
-    private static async Task<byte[]> MakeAsync(Workbench bench, string name, int lengthBytes, int seed, bool isThere)
+    private async Task<byte[]> MakeAsync(Workbench bench, string name, int lengthBytes, bool isThere)
     {
         if (!isThere)
         {
             await bench.ImgAsync("create", "-q", "-f", name.EndsWith(".raw", StringComparison.Ordinal) ? "raw" : "qed", name, $"{lengthBytes}");
         }
 
-        var random = new Random(seed);
         using VirtualDisk disk = bench.Open(name);
         for (int written = 0; written < lengthBytes / 3;)
         {
-            byte[] data = new byte[random.Next(1, 200_000)];
-            if (random.Next(4) > 0)
+            byte[] data = new byte[_random.Next(1, 200_000)];
+            if (_random.Next(4) > 0)
             {
-                random.NextBytes(data);
+                _random.NextBytes(data);
             }
 
-            disk.Write(random.Next(lengthBytes - data.Length), data);
+            disk.Write(_random.Next(lengthBytes - data.Length), data);
             written += data.Length;
         }
 
