@@ -139,7 +139,7 @@ internal sealed class LiveOperation
     /// <summary>Only growth: a guest that writes beyond the end of a shrunk disk is refused. Mostly beyond what the tables reach, so that they move.</summary>
     private static LiveOperation Resize(TestChain chain, Random random)
     {
-        long more = (random.Next(1, 1000) * 512L) + (random.Next(4) == 0 ? 0 : TableReachBytes);
+        long more = (random.Next(1, 1000) * 512L) + (random.Next(8) == 0 ? 0 : TableReachBytes);
         long size = chain.View.LengthBytes + more;
         return new LiveOperation(chain, $"to {size}", (disk, _, progress, token) => disk.ResizeAsync(size, mayShrink: false, progress, token), () => chain.Top.View = chain.View.CloneAs(size))
         {
@@ -154,7 +154,7 @@ internal sealed class LiveOperation
         return [.. (await bench.MakeAsync(plan, Path.GetDirectoryName(chain.Top.Path))).Levels];
     }
 
-    private static long DrawRate(Random random) => random.Next(3) == 0 ? 1L << random.Next(22, 26) : 0;
+    private static long DrawRate(Random random) => random.Next(6) == 0 ? 1L << random.Next(22, 25) : 0;
 
     private static T Rated<T>(T options, bool isLimited)
         where T : ChainOperationOptions => isLimited ? options : options with { MaxBytesPerSecond = 0 };

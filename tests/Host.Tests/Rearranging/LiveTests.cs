@@ -10,7 +10,7 @@ public sealed class LiveTests : IDisposable
     private const int Cancellations = 50;
 
     /// <summary>Some come to their end before they are cancelled.</summary>
-    private const int MostRounds = 8 * Cancellations;
+    private const int MostRounds = 20 * Cancellations;
 
     private const int OnDiskEvery = 8;
 
