@@ -38,6 +38,7 @@ public sealed class ScenarioTests : IDisposable
                 Changes = HalfOf(Size),
             })],
         };
+        Assert.All(plan.Levels, level => Assert.InRange(BytesWritten(level), Size / 2, (Size / 2) + (64 * 1024)));
         TestChain chain = await _bench.MakeAsync(plan);
 
         while (true)
@@ -65,26 +66,28 @@ public sealed class ScenarioTests : IDisposable
         const int Rounds = 30;
         const int MostOverlays = 5;
         TestChain chain = await _bench.MakeAsync(ChainPlan.Draw(_random, new ChainPlanOptions { MostLevels = 1, MostClusterBytes = 65536 }));
-        int[] merges = new int[3];
+        int snapshots = 0;
+        Dictionary<MergeDirection, int> merges = new() { [MergeDirection.Down] = 0, [MergeDirection.Up] = 0 };
         for (int round = 0; round < Rounds; round++)
         {
             string what = $"seed {_seed}, round {round}";
             using VirtualDisk disk = chain.Open();
             await chain.WriteAsync(disk, _random, _random.Next(1, 12));
-            if (chain.Levels.Count <= MostOverlays && (chain.Levels.Count < 3 || _random.Next(3) > 0))
+            for (int levels = _random.Next(2, MostOverlays + 2); chain.Levels.Count < levels; snapshots++)
             {
-                string path = _bench[$"round{round}.qed"];
+                string path = _bench[$"snapshot{snapshots}.qed"];
                 await disk.SnapshotAsync(path);
                 chain.PutOnTop(path);
+                await chain.WriteAsync(disk, _random, _random.Next(1, 12));
             }
-            else
-            {
-                int from = _random.Next(chain.Levels.Count - 1);
-                int to = _random.Next(from + 1, chain.Levels.Count);
-                MergeResult result = await disk.MergeAsync(new MergeOptions { FromDepth = from, ToDepth = to, Direction = (MergeDirection)(1 + (round % 2)) });
-                merges[(int)result.Direction]++;
-                chain.Merge(from, to, result.Direction == MergeDirection.Down);
-            }
+
+            await chain.ShouldBeReadFromAsync(disk, what);
+            int from = _random.Next(chain.Levels.Count - 1);
+            int to = _random.Next(from + 1, chain.Levels.Count);
+            MergeDirection direction = round % 2 == 0 ? MergeDirection.Down : MergeDirection.Up;
+            MergeResult result = await disk.MergeAsync(new MergeOptions { FromDepth = from, ToDepth = to, Direction = direction });
+            merges[result.Direction]++;
+            chain.Merge(from, to, result.Direction == MergeDirection.Down);
 
             await chain.ShouldBeReadFromAsync(disk, what);
             await chain.WriteAsync(disk, _random, _random.Next(1, 12));
@@ -92,7 +95,8 @@ public sealed class ScenarioTests : IDisposable
             await chain.ShouldHoldAsync(what, files: true);
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{merges[(int)MergeDirection.Down]} merges down, {merges[(int)MergeDirection.Up]} up");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{snapshots} snapshots, {merges[MergeDirection.Down]} merges down, {merges[MergeDirection.Up]} up");
+        Assert.Equal((Rounds / 2, Rounds / 2), (merges[MergeDirection.Down], merges[MergeDirection.Up]));
     }
 
     [Fact]
@@ -211,39 +215,68 @@ public sealed class ScenarioTests : IDisposable
     [Fact]
     public async Task Compaction_BetweenSnapshots_GivesRoomBack_AndKeepsEveryLevel()
     {
-        TestChain chain = await _bench.MakeAsync(ChainPlan.Draw(_random, new ChainPlanOptions { MostLevels = 1, MostClusterBytes = 65536, Excluded = ChainTraits.RawBase | ChainTraits.HighOffset }));
+        const int Cluster = 65536;
+        const int Half = 2 * MiB;
+        TestChain chain = await _bench.MakeAsync(new ChainPlan
+        {
+            Levels = [new LevelPlan { Name = "base.qed", Format = "qed", SizeBytes = 2 * Half, ClusterBytes = Cluster, TableClusters = 2, Changes = [] }],
+        });
         for (int snapshot = 0; snapshot < 6; snapshot++)
         {
+            string what = $"seed {_seed}, snapshot {snapshot}";
+            var options = new DiskCompactOptions { DropZeroBlocks = true, DropBlocksEqualToParent = snapshot % 2 == 1 };
             using VirtualDisk disk = chain.Open();
             await chain.WriteAsync(disk, _random, 20);
-            int half = (int)(chain.View.LengthBytes / 1024) * 512;
-            disk.WriteZeroes(half, half, WriteFlags.MayUnmap);
-            chain.View.Zero(half, half);
-            await disk.CompactAsync(new DiskCompactOptions { DropZeroBlocks = true, DropBlocksEqualToParent = snapshot % 2 == 1 });
-            await chain.ShouldBeReadFromAsync(disk, $"compacted {snapshot}");
+            await Guest.ApplyAsync(disk, chain.View, [new GuestChange(GuestChangeKind.Data, Half, Half, _random.NextInt64())]);
+            await disk.CompactAsync(options);
+            await disk.FlushAsync();
+            DiskLevel before = disk.Levels[0];
+
+            // All of it is data of the top, and whole clusters. A table that moves leaves its holes out, or fills them.
+            await Guest.ApplyAsync(disk, chain.View, [new GuestChange(GuestChangeKind.Discard, Half, Half, 0)]);
+            await disk.CompactAsync(options);
+            await disk.FlushAsync();
+            Assert.Equal(Half, before.FileLengthBytes - disk.Levels[0].FileLengthBytes);
+            Assert.InRange(before.AllocatedBytes - disk.Levels[0].AllocatedBytes, Half - (3 * Cluster), Half + (3 * Cluster));
+            await chain.ShouldBeReadFromAsync(disk, $"{what}, compacted");
+
             string path = _bench[$"snapshot{snapshot}.qed"];
             await disk.SnapshotAsync(path);
             chain.PutOnTop(path);
             await chain.WriteAsync(disk, _random, 5);
             await disk.CompactAsync();
             await disk.CloseAsync();
-            await chain.ShouldHoldAsync($"seed {_seed}, snapshot {snapshot}", files: true);
+            await chain.ShouldHoldAsync(what, files: true);
         }
     }
 
-    /// <summary>Random pieces of a disk, until about the half of it is covered.</summary>
+    /// <summary>Random pieces of a disk, which may overlap, until half of its bytes are covered.</summary>
     private List<GuestChange> HalfOf(int sizeBytes)
     {
         List<GuestChange> changes = [];
-        for (int covered = 0; covered < sizeBytes / 2;)
+        bool[] isCovered = new bool[sizeBytes];
+        for (int covered = 0; covered < sizeBytes / 2; covered = isCovered.AsSpan().Count(true))
         {
             int length = _random.Next(1, 64) * 1024;
-            long offset = _random.NextInt64(sizeBytes - length + 1);
+            int offset = _random.Next(sizeBytes - length + 1);
             changes.Add(new GuestChange(GuestChangeKind.Data, offset, length, _random.NextInt64()));
-            covered += length;
+            isCovered.AsSpan(offset, length).Fill(true);
         }
 
         return changes;
+    }
+
+    private static long BytesWritten(LevelPlan level)
+    {
+        long written = 0;
+        long end = 0;
+        foreach (GuestChange change in level.Changes.OrderBy(change => change.Offset))
+        {
+            written += Math.Max(0, change.EndBytes - Math.Max(end, change.Offset));
+            end = Math.Max(end, change.EndBytes);
+        }
+
+        return written;
     }
 
     /// <summary>Many reads at a time, asynchronously, and the same from threads; not one of them is in order.</summary>
