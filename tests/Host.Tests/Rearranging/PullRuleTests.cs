@@ -207,27 +207,6 @@ public sealed class PullRuleTests : IDisposable
         Assert.All(told, each => Assert.Equal(300L << 20, each.TotalBytes));
     }
 
-    [Fact]
-    public async Task Rate_LimitsWhatIsCopied()
-    {
-        var time = new QedVd.TestKit.FakeTime();
-        using var host = new DiskHost(new DiskHostOptions { LoadDefaultPlugins = false, Time = time, Backends = { new QedVd.TestKit.MemoryBackend(canMaintain: true) } });
-        _test.Create("base", 1 << 20);
-        _test.Fill("base", 1, 0, 1 << 20);
-        _test.Create("top", 1 << 20, "base");
-
-        Task<OperationResult> flatten = host.FlattenAsync(_test["top"], new FlattenOptions { MaxBytesPerSecond = 256 << 10 }, PullFolder.Options).AsTask();
-        Task early = await Task.WhenAny(flatten, Task.Delay(300));
-        Assert.NotSame(flatten, early);
-        while (!flatten.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromMilliseconds(500));
-            await Task.Delay(5);
-        }
-
-        Assert.Equal(1 << 20, (await flatten).CopiedBytes);
-    }
-
     private static async Task<ImageException> Refusal(Func<ValueTask<OperationResult>> action) => await Assert.ThrowsAsync<ImageException>(async () => await action());
 
     private sealed class Told(Action<OperationProgress> tell) : IProgress<OperationProgress>
