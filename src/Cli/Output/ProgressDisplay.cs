@@ -24,7 +24,7 @@ internal static class ProgressDisplay
         var state = new ProgressState();
         // On the pool: an operation may do much before it first waits, and the display must go on.
         Task<T> task = Task.Run(async () => await operation(state));
-        if (!isQuiet && run.Streams.IsErrorTerminal && StandardStreams.AllowsColour)
+        if (!isQuiet && run.Streams.IsErrorTerminal && StandardStreams.AllowsMovingLines)
         {
             if (await Task.WhenAny(task, Task.Delay(s_moment)) != task)
             {

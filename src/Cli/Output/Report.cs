@@ -10,9 +10,11 @@ internal sealed class Report(VerbRun run, bool isJson, bool isQuiet, bool isProg
 
     public bool IsQuiet { get; } = isQuiet;
 
+    public bool IsProgressAsked { get; } = isProgressAsked;
+
     /// <summary>Runs an operation and shows how far it is; never among the JSON on the standard output.</summary>
     public Task<T> FollowAsync<T>(string title, Func<IProgress<OperationProgress>, ValueTask<T>> operation) =>
-        ProgressDisplay.RunAsync(run, title, isProgressAsked && !IsJson, IsQuiet, operation);
+        ProgressDisplay.RunAsync(run, title, IsProgressAsked && !IsJson, IsQuiet, operation);
 
     /// <inheritdoc cref="FollowAsync{T}"/>
     public Task FollowAsync(string title, Func<IProgress<OperationProgress>, ValueTask> operation) =>

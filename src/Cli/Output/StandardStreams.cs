@@ -28,9 +28,11 @@ internal sealed class StandardStreams(Stream? output = null, Stream? error = nul
 
     public bool IsErrorTerminal { get; } = error is null && IsTerminal(2);
 
-    /// <summary>Whether colours and moving lines are welcome where there is a terminal.</summary>
-    public static bool AllowsColour =>
-        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+    /// <summary>Whether lines may move where there is a terminal.</summary>
+    public static bool AllowsMovingLines => Environment.GetEnvironmentVariable("TERM") != "dumb";
+
+    /// <summary>Whether colours are welcome where there is a terminal.</summary>
+    public static bool AllowsColour => AllowsMovingLines && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
 
     /// <summary>Standard input as bytes.</summary>
     public static Stream OpenInput() => Console.OpenStandardInput();

@@ -56,6 +56,11 @@ internal sealed class CompareVerb : Verb
         };
         if (run.Has(_all))
         {
+            if (report.IsProgressAsked)
+            {
+                throw new CliException("-p: with --all each range is printed as it is found, which shows how far it is. Leave one of them out.");
+            }
+
             return await ListAsync(run, report, first, second, options);
         }
 
