@@ -88,7 +88,7 @@ public sealed partial class ChainHistory
     private async Task ShouldHoldAsync(TestChain chain, string what, bool files = true)
     {
         await chain.ShouldHoldAsync(what, files).ConfigureAwait(false);
-        await LookAsync(chain, $"{Description}: {what}").ConfigureAwait(false);
+        await LookAsync(chain, what).ConfigureAwait(false);
     }
 
     private async Task<bool> SnapshotAsync()
