@@ -68,6 +68,6 @@ internal sealed class JointPublication(IReadOnlyList<PendingFile> files)
             return isBack;
         }
 
-        return isBack && (!hasBegun || files[0].TryFlushFolder()) && files.Reverse().All(file => file.TryPutBack());
+        return isBack && (!hasBegun || files[0].TryFlushFolder()) && files.Reverse().All(file => file.TryPutBack()) && files[0].TryFlushFolder();
     }
 }
