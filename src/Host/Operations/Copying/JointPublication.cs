@@ -68,6 +68,13 @@ internal sealed class JointPublication(IReadOnlyList<PendingFile> files)
             return isBack;
         }
 
-        return isBack && (!hasBegun || files[0].TryFlushFolder()) && files.Reverse().All(file => file.TryPutBack()) && files[0].TryFlushFolder();
+        if (!isBack || (hasBegun && !files[0].TryFlushFolder()) || !files.Reverse().All(file => file.TryPutBack()))
+        {
+            return false;
+        }
+
+        // Else a power loss might leave them under the names that the next run deletes.
+        _ = files[0].TryFlushFolder();
+        return true;
     }
 }
