@@ -9,14 +9,15 @@ public sealed partial class CrashExplorer
     /// <summary>
     /// I6. What was written or reserved since the last flush (what a commit has made durable is not linked yet), what was unlinked since then, what each opening
     /// had unlinked before (once for each block: what is free is used before the file grows), and the room ahead of need: half a step is left when the next
-    /// is taken.
+    /// is taken. Of a recovery: what had leaked, a block for each entry that is cleared, and what is written until the file grows again, for which it has grown.
     /// </summary>
     private long MostLeakBytes(int position, long lengthBytes)
     {
         long ahead = 3 * (_subject.GrowthStepBytes?.Invoke(lengthBytes) ?? 0) / 2;
         if (_recoveryTrace is not null)
         {
-            return _leaksBeforeRecovery + WrittenBytes(_recoveryTrace, 0, position) + ahead;
+            int next = Array.FindIndex(_recoveryTrace, position, operation => operation.Kind == StorageOperationKind.SetLength);
+            return _leaksBeforeRecovery + WrittenBytes(_recoveryTrace, 0, next < 0 ? _recoveryTrace.Length : next) + ahead;
         }
 
         _trace ??= [.. _recording.File.Trace];

@@ -22,6 +22,9 @@ public sealed partial class CrashExplorer
         /// <summary>What had leaked.</summary>
         public long LeakBytes { get; private set; }
 
+        /// <summary>What a repair may make leak: a block for each entry that it has to clear.</summary>
+        public long CorruptBytes { get; private set; }
+
         /// <summary>The file after it was opened, written to and closed; null when it did not come to that.</summary>
         public SimulatedFile? Recovered { get; private set; }
 
@@ -39,6 +42,14 @@ public sealed partial class CrashExplorer
                 return null;
             }
 
+            CountLook("I2");
+            CountLook("I3");
+            CountLook("I4");
+            if (Sizes.Distinct().Skip(1).Any())
+            {
+                CountLook("I11");
+            }
+
             Sighting? sighting = Look(work, isReadOnly: false);
             if (sighting is null)
             {
@@ -46,6 +57,7 @@ public sealed partial class CrashExplorer
             }
 
             ContinueWriting(work, sighting);
+            CountLook("I5");
             CheckReport after = _subject.Check(work);
             if (!after.IsSound || after.NeedsCheck)
             {
@@ -81,12 +93,16 @@ public sealed partial class CrashExplorer
             return sighting;
         }
 
+        private IEnumerable<long> Sizes => expected.History.Possible(expected.History.Sizes, expected.Position);
+
         // The words are made only where they are needed.
         private string Text(SimulatedFile file)
         {
             CheckReport report = _subject.Check(file, findings: 4);
             return $"{report.Corruptions} corruptions, {report.Leaks} leaks, {report.CheckErrors} tables not readable{(report.NeedsCheck ? ", a check is due" : "")}: {string.Join("; ", report.Findings.Select(finding => finding.Message))}";
         }
+
+        private void CountLook(string rule) => explorer._result.AddLook(rule);
 
         private void Report(string rule, string message) => explorer.Report(rule, message, state);
 
@@ -96,17 +112,20 @@ public sealed partial class CrashExplorer
             CheckReport report = _subject.Check(file);
             NeedsCheck = report.NeedsCheck;
             IsBroken = expected.MayBeBroken && !report.IsSound;
+            CountLook("I9");
             if (!report.NeedsCheck && !report.IsSound && (!IsBroken || _subject.IsDamageMarked))
             {
                 Report("I9", $"no check is due, but: {Text(file)}");
             }
 
+            CountLook("I10");
             if (_subject.HeaderOf is { } headerOf && headerOf(file) is var header && explorer.HeadersAt(expected.Position) is var headers && !headers.Contains(header))
             {
                 Report("I10", $"the header is {header}; there have been: {string.Join(" / ", headers.Distinct())}");
             }
 
             LeakBytes = report.Leaks * explorer._recording.BlockBytes;
+            CorruptBytes = report.Corruptions * explorer._recording.BlockBytes;
             if (LeakBytes > 0 && !IsBroken)
             {
                 explorer._result.LeakStates++;
@@ -124,6 +143,7 @@ public sealed partial class CrashExplorer
         /// <summary>I12, and that reading only finds the same; null: it need not, before the repair that is due.</summary>
         private void OpenReadOnly(SimulatedFile file, Sighting? sighting)
         {
+            CountLook("I12");
             SimulatedFile copy = file.CopyWithoutTrace();
             Sighting? readOnly = null;
             try
@@ -138,15 +158,15 @@ public sealed partial class CrashExplorer
                     ReadWindows(_image.Image.VirtualSizeBytes);
                 }
             }
-            catch (ImageException) when (sighting is null)
+            catch (ImageException) when (sighting is null || copy.CountOfChanges() > 0)
             {
-                // A damaged image may say so.
+                // A damaged image may say so. Who tried to write was refused, and that is told next.
             }
 
             Close();
             if (copy.CountOfChanges() > 0)
             {
-                Report("I12", "a read-only opening has changed the file");
+                Report("I12", "a read-only opening writes");
             }
 
             if (readOnly is not null && sighting is not null)
@@ -165,6 +185,7 @@ public sealed partial class CrashExplorer
         /// <summary>The rest of I6.</summary>
         private void Reclaim(Sighting sighting, bool needsRepair)
         {
+            CountLook("I6");
             SimulatedFile copy = state.File.CopyWithoutTrace();
             CheckReport report = _subject.Check(copy, needsRepair ? RepairMode.All : RepairMode.Leaks);
             if (report.Leaks > 0 || !report.IsSound)
@@ -206,10 +227,10 @@ public sealed partial class CrashExplorer
             }
 
             using IPlainReading reading = _subject.SecondReader(file);
-            explorer._result.SecondReadings++;
+            CountLook(CrashViolation.SecondReader);
             if (reading.Errors.Count > 0 || reading.VirtualSizeBytes != sighting.SizeBytes)
             {
-                Report("second reader", $"size {reading.VirtualSizeBytes} (here {sighting.SizeBytes}), errors: {string.Join("; ", reading.Errors)}");
+                Report(CrashViolation.SecondReader, $"size {reading.VirtualSizeBytes} (here {sighting.SizeBytes}), errors: {string.Join("; ", reading.Errors)}");
                 return;
             }
 
@@ -221,7 +242,7 @@ public sealed partial class CrashExplorer
                 ulong other = kind switch { ExtentKind.Data => SectorValue.Of(sector), ExtentKind.Free => _subject.Parents.ValueOf(number), _ => SectorValue.Zero };
                 if (other != value)
                 {
-                    Report("second reader", $"sector {number} is {SectorValue.Describe(other)} there ({kind}), {SectorValue.Describe(value)} here");
+                    Report(CrashViolation.SecondReader, $"sector {number} is {SectorValue.Describe(other)} there ({kind}), {SectorValue.Describe(value)} here");
                     return;
                 }
             }
@@ -232,9 +253,9 @@ public sealed partial class CrashExplorer
         {
             _image = new ComposedImage(_subject.Open(file, isReadOnly), _subject.Parents);
             long size = _image.Image.VirtualSizeBytes;
-            if (!expected.History.Possible(expected.History.Sizes, expected.Position).Contains(size))
+            if (!Sizes.Contains(size))
             {
-                Report("I11", $"the size is {size}; allowed: {string.Join(", ", expected.History.Possible(expected.History.Sizes, expected.Position).Distinct())}");
+                Report("I11", $"the size is {size}; allowed: {string.Join(", ", Sizes.Distinct())}");
                 return null;
             }
 
@@ -292,7 +313,7 @@ public sealed partial class CrashExplorer
             {
                 if (!expected.Allowed.ContainsKey(sector) && expected.History.UntouchedValue(sector) is var untouched && value != untouched)
                 {
-                    Report("I3", $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(value)}, not {SectorValue.Describe(untouched)}");
+                    Report(RuleOfUntouched(sector), $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(value)}, not {SectorValue.Describe(untouched)}");
                     return false;
                 }
             }
@@ -336,7 +357,7 @@ public sealed partial class CrashExplorer
                     long sector = offset / SparseBytes.SectorBytes;
                     if (SectorValue.Of(bytes) != expected.History.UntouchedValue(sector) && !IsProbe(sector, SectorValue.Of(bytes)))
                     {
-                        Report("I3", $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(SectorValue.Of(bytes))}");
+                        Report(RuleOfUntouched(sector), $"sector {sector}, which nothing has touched, reads {SectorValue.Describe(SectorValue.Of(bytes))}");
                         return false;
                     }
                 }
@@ -352,7 +373,7 @@ public sealed partial class CrashExplorer
                     ulong reads = kind == ExtentKind.Zero ? SectorValue.Zero : expected.History.Beneath.ValueOf(sector);
                     if (reads != expected.History.UntouchedValue(sector))
                     {
-                        Report("I3", $"sector {sector}, which nothing has touched, is {kind}, not {SectorValue.Describe(expected.History.UntouchedValue(sector))}");
+                        Report(RuleOfUntouched(sector), $"sector {sector}, which nothing has touched, is {kind}, not {SectorValue.Describe(expected.History.UntouchedValue(sector))}");
                         return false;
                     }
                 }
@@ -360,6 +381,9 @@ public sealed partial class CrashExplorer
 
             return true;
         }
+
+        // Behind what was the end of the disk: the new part.
+        private string RuleOfUntouched(long sector) => sector * SparseBytes.SectorBytes >= expected.History.Sizes[0].Value ? "I11" : "I3";
 
         // Where this examination, or a recovery that was crashed, has written what is allocated next.
         private bool IsProbe(long sector, ulong value) =>
@@ -374,6 +398,7 @@ public sealed partial class CrashExplorer
         /// <summary>I7: what is allocated next must not be shared with anything.</summary>
         private void ContinueWriting(SimulatedFile work, Sighting sighting)
         {
+            CountLook("I7");
             _probes = [.. explorer.FreshPlaces(_image!.Image)];
             foreach (long offset in _probes)
             {

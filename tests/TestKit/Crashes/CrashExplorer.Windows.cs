@@ -34,9 +34,9 @@ public sealed partial class CrashExplorer
     {
         long block = Math.Max(image.Limits.BlockBytes, 4096);
         HashSet<long> taken = [];
-        foreach (long from in (long[])[0, image.VirtualSizeBytes / 2])
+        foreach ((long from, long step) in ((long, long)[])[(0, block), (image.VirtualSizeBytes / 2, block), (image.VirtualSizeBytes - block, -block)])
         {
-            for (long offset = from - (from % block); offset + block <= image.VirtualSizeBytes; offset += block)
+            for (long offset = from - (from % block); offset >= 0 && offset + block <= image.VirtualSizeBytes; offset += step)
             {
                 if (!Array.Exists(_windows, window => offset < window.End && offset + block > window.Start) && taken.Add(offset))
                 {

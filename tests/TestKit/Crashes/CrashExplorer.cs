@@ -17,9 +17,12 @@ namespace QedVd.TestKit;
 /// </code></example>
 public sealed partial class CrashExplorer
 {
+    private const int SamplesOfRecovery = 40;
+
     private readonly CrashRecording _recording;
     private readonly CrashSubject _subject;
     private readonly CrashExplorerOptions _options;
+    private readonly CrashExplorerOptions _optionsOfRecovery;
     private readonly CrashExploration _result = new();
     private readonly (long Start, long End)[] _windows;
     private readonly Random _random;
@@ -36,6 +39,7 @@ public sealed partial class CrashExplorer
         _recording = recording;
         _subject = recording.Subject;
         _options = options;
+        _optionsOfRecovery = options with { ExhaustiveUnits = 0, Samples = Math.Min(options.Samples, SamplesOfRecovery) };
         _random = new Random(options.Seed);
         _windows = WindowsOf(recording);
     }
@@ -93,6 +97,7 @@ public sealed partial class CrashExplorer
     private void Verify(CrashState state, Expectation expected, bool isKill, bool exploresRecovery)
     {
         _result.States++;
+        _result.AddLook("I1");
         int before = _result.Found.Count;
         Sighting? sighting = null;
         using Examination examination = new(this, state, expected);
@@ -133,17 +138,18 @@ public sealed partial class CrashExplorer
 
         void Ask(SimulatedFile file, bool needsCheck, string when)
         {
-            _result.PeerLooks++;
+            _result.AddLook(CrashViolation.Peer);
             CrashLook look = new(_subject, file, sighting?.Values ?? [], needsCheck, sighting?.Parent);
             if (OneThread.Elsewhere(() => _options.Peer!(look)) is { } wrong)
             {
-                Report("peer", when + wrong, state);
+                Report(CrashViolation.Peer, when + wrong, state);
             }
         }
     }
 
-    private void Report(string rule, string message, CrashState state) =>
-        _result.Found.Add(new CrashViolation(rule, message, _recovered is null ? state.Description : $"{state.Description}\nwhile this was recovered: {_recovered}"));
+    private void Report(string rule, string message, CrashState state) => _result.Found.Add(_recovered is null
+        ? new CrashViolation(rule, message, state.Description)
+        : new CrashViolation("I8", $"{rule}: {message}", $"{state.Description}\nwhile this was recovered: {_recovered}"));
 
     /// <summary>I8: the recovery of a state is recorded and crashed; whoever recovers then finds what the first would have found.</summary>
     private void ExploreRecovery(CrashState state, Expectation expected, Examination examination, Sighting sighting, bool isKill)
@@ -174,14 +180,15 @@ public sealed partial class CrashExplorer
         bool onlyKills = _subject.Mode == ConsistencyMode.Unsafe || isKill;
         _seenOfRecovery.Allowed = sighting.Number();
         _seenOfRecovery.Add(HashOf(state.File));
-        CrashPoints points = new(file, 0, file.Trace.Count, _options, _result, _options.MostRecoveryStates, onlyKills, _seenOfRecovery);
+        CrashPoints points = new(file, 0, file.Trace.Count, _optionsOfRecovery, counts: null, _options.MostRecoveryStates, onlyKills, _seenOfRecovery);
         _recovered = outer;
         _recoveryTrace = [.. file.Trace];
         _headersOfRecovery = _subject.HeaderOf is null ? null : [.. HeadersOf(file).Select(header => header.Header), _subject.HeaderOf(file)];
-        _leaksBeforeRecovery = examination.NeedsCheck || examination.IsBroken ? state.File.LengthBytes : examination.LeakBytes;
+        _leaksBeforeRecovery = examination.LeakBytes + examination.CorruptBytes;
         foreach ((CrashState inner, bool _) in points.States())
         {
             _result.RecoveryStates++;
+            _result.AddLook("I8");
             Verify(inner, new Expectation(history, allowed, inner.Position, expected.MayBeBroken, Phase: 0), isKill, exploresRecovery: false);
             if (_result.Found.Count >= _options.MostViolations)
             {

@@ -3,13 +3,19 @@ namespace QedVd.TestKit;
 /// <summary>How much of what a recording may leave is looked at, and how closely.</summary>
 public sealed record CrashExplorerOptions
 {
-    /// <summary>About how many distinct states of one recording are looked at, spread over its crash points; states of recovery come on top.</summary>
+    /// <summary>
+    /// About how many distinct states of one recording are looked at, spread over the crash points that are not looked at exhaustively; states of those, and of
+    /// recovery, come on top.
+    /// </summary>
     public int MostStates { get; init; } = 40;
 
-    /// <summary>All states of an epoch are made when so many sectors (or holes, or cuts) and no more can be new or old.</summary>
-    public int ExhaustiveUnits { get; init; } = 8;
+    /// <summary>
+    /// Of a crash point where so many sectors (or holes, or cuts) and no more can be new or old every state is looked at, however many these are; but for one
+    /// where sectors that were written again and again make them more than a quarter of a million. 0: of none.
+    /// </summary>
+    public int ExhaustiveUnits { get; init; } = 6;
 
-    /// <summary>How many random states are made of a larger epoch, besides those that are singled out.</summary>
+    /// <summary>How many random states the sample of any other crash point is drawn from, besides those that are singled out.</summary>
     public int Samples { get; init; } = 40;
 
     /// <summary>The seed of all that is drawn.</summary>
@@ -18,7 +24,7 @@ public sealed record CrashExplorerOptions
     /// <summary>Of one state in so many the recovery is recorded and crashed, too (I8).</summary>
     public int RecoveryOneIn { get; init; } = 16;
 
-    /// <summary>About how many distinct states of one recovery are looked at.</summary>
+    /// <summary>About how many distinct states of one recovery are looked at; never exhaustively.</summary>
     public int MostRecoveryStates { get; init; } = 8;
 
     /// <summary>Of one state in so many the leaks are reclaimed (I6).</summary>

@@ -5,15 +5,16 @@ namespace QedVd.TestKit;
 /// <param name="start">The first entry of the trace that counts.</param>
 /// <param name="end">The entry of the trace before which it ends.</param>
 /// <param name="options">How much is looked at.</param>
-/// <param name="counts">Where what was looked at is counted.</param>
+/// <param name="counts">Where it is counted how the points were looked at; null: nowhere.</param>
 /// <param name="mostStates">About how many states there shall be.</param>
 /// <param name="onlyKills">Whether there is no loss of power, only killed processes.</param>
 /// <param name="seen">The states that were looked at already under what is allowed now; those of this recording are added.</param>
 /// <param name="phaseAt">Another number for each position from which on something else is allowed; null: nothing changes.</param>
 internal sealed class CrashPoints(
-    SimulatedFile file, int start, int end, CrashExplorerOptions options, CrashExploration counts, int mostStates, bool onlyKills, SeenStates seen, Func<int, int>? phaseAt = null)
+    SimulatedFile file, int start, int end, CrashExplorerOptions options, CrashExploration? counts, int mostStates, bool onlyKills, SeenStates seen, Func<int, int>? phaseAt = null)
 {
     private const int MostKillsInOneWrite = 4;
+    private const int MostExhaustively = 1 << 18;
 
     // Fewer would be the telling ones and nothing that is drawn.
     private const int LeastOfAPoint = 16;
@@ -23,8 +24,8 @@ internal sealed class CrashPoints(
 
     /// <summary>
     /// The states, each once as long as the same is allowed. A point is worth a look where what may be lost is most: before a barrier has completed, and
-    /// before a mark changes what is allowed; what may be left in between may be left there, too. Where that would be too many states, some points are drawn
-    /// for a closer look; of the others there is what no loss leaves.
+    /// before a mark changes what is allowed; what may be left in between may be left there, too. Of a point where little can be lost there is every state. Where
+    /// those of the others would be too many, some points are drawn for a closer look; of the rest there is what no loss leaves.
     /// </summary>
     public IEnumerable<(CrashState State, bool IsKill)> States()
     {
@@ -46,12 +47,19 @@ internal sealed class CrashPoints(
                 }
 
                 EnterPhase(position);
+                PowerLoss loss = LossAt(durable, trace, applied, position);
                 bool isCloser = _random.Next(Math.Max(1, points--)) < closer;
-                List<CrashState> states = At(durable, trace, applied, position, isCloser ? share : 1);
-                closer -= isCloser && states.Count > 0 ? 1 : 0;
-                foreach (CrashState state in states)
+                int count = 0;
+                foreach (CrashState state in loss.IsExhaustive ? loss.States().Where(state => seen.Add(state.Hash)) : Drawn(loss, isCloser ? share : 1))
                 {
                     yield return (state, false);
+                    count++;
+                }
+
+                closer -= isCloser && !loss.IsExhaustive && count > 0 ? 1 : 0;
+                if (count > 0)
+                {
+                    counts?.AddPoint(loss.UnitCount, loss.IsExhaustive);
                 }
             }
 
@@ -89,17 +97,19 @@ internal sealed class CrashPoints(
         }
     }
 
-    private List<CrashState> At(SparseBytes durable, StorageOperation[] trace, int applied, int position, int share)
-    {
-        PowerLoss loss = new(file, durable, position, trace.AsSpan(applied, position - applied), new PowerLossOptions
+    private PowerLoss LossAt(SparseBytes durable, StorageOperation[] trace, int applied, int position) =>
+        new(file, durable, position, trace.AsSpan(applied, position - applied), new PowerLossOptions
         {
             ExhaustiveUnits = options.ExhaustiveUnits,
+            MostExhaustively = MostExhaustively,
             Samples = options.Samples,
             Seed = options.Seed,
             IsData = bytes => SectorValue.IsGuests(bytes.Span),
         });
 
-        // Those that tell most, and the rest drawn from all that there are, or from a sample of them.
+    /// <summary>Those that tell most, and the rest drawn from a sample of all that there are.</summary>
+    private List<CrashState> Drawn(PowerLoss loss, int share)
+    {
         List<CrashState> drawn = [];
         foreach (CrashState state in loss.TellingStates())
         {
@@ -111,25 +121,10 @@ internal sealed class CrashPoints(
 
         if (share == 1)
         {
-            counts.SampledPoints += drawn.Count;
             return drawn;
         }
 
         List<CrashState> others = [.. loss.States().Where(state => !seen.Contains(state.Hash))];
-        if (drawn.Count + others.Count == 0)
-        {
-            return drawn;
-        }
-
-        if (loss.IsExhaustive && drawn.Count + others.Count <= share)
-        {
-            counts.ExhaustivePoints++;
-        }
-        else
-        {
-            counts.SampledPoints++;
-        }
-
         for (int i = 0; i < others.Count && drawn.Count < share; i++)
         {
             int other = _random.Next(i, others.Count);

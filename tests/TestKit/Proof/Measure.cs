@@ -5,7 +5,13 @@ namespace QedVd.TestKit;
 /// <param name="Wrong">Of those among them that must not be.</param>
 public sealed record Measure(string Name, string Wrong)
 {
-    /// <summary>Distinct states that a crash may leave, each opened again and examined.</summary>
+    /// <summary>Whether it says more about another one of the same search: then it is for the report only.</summary>
+    public bool IsDetail { get; init; }
+
+    /// <summary>Whether of two counts the larger one is kept, not their sum.</summary>
+    public bool IsMost { get; init; }
+
+    /// <summary>States that a crash may leave, each once in its recording, opened again and examined.</summary>
     public static Measure CrashStates { get; } = new("crash states", "violations");
 
     /// <summary>The same, of what QEMU's tools wrote: published beside ours, and no failure of a test.</summary>
@@ -34,4 +40,13 @@ public sealed record Measure(string Name, string Wrong)
 
     /// <summary>Small changes of the code, one at a time, that the unit tests ought to notice.</summary>
     public static Measure Mutants { get; } = new("mutants", "survived");
+
+    /// <summary>A row of the report that says more about what a search has counted.</summary>
+    public static Measure Detail(string name) => new(name, "wrong") { IsDetail = true };
+
+    /// <summary>The same, of something of which only the most is of interest.</summary>
+    public static Measure Most(string name) => new(name, "wrong") { IsDetail = true, IsMost = true };
+
+    internal (long Count, long Wrong) Combine((long Count, long Wrong) one, (long Count, long Wrong) other) =>
+        (IsMost ? Math.Max(one.Count, other.Count) : one.Count + other.Count, one.Wrong + other.Wrong);
 }

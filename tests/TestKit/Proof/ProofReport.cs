@@ -55,12 +55,22 @@ public sealed class ProofReport
         List<Row> rows = [.. Rows(lines).Where(row => row.Search != search || row.Code == _code)];
         foreach ((Measure measure, (long count, long wrong)) in counts)
         {
-            Row old = rows.FirstOrDefault(row => row.Search == search && row.Measure == measure.Name) ?? new Row(search, measure.Name, 0, 0, 0, 0, _commit, _code);
-            rows.Remove(old);
-            rows.Add(old with { Count = old.Count + count, Wrong = old.Wrong + wrong, Next = Math.Max(old.Next, next), Minutes = old.Minutes + took.TotalMinutes });
+            int at = rows.FindIndex(row => row.Search == search && row.Measure == measure.Name);
+            Row old = at < 0 ? new Row(search, measure.Name, 0, 0, 0, 0, _commit, _code) : rows[at];
+            (long sum, long sumOfWrong) = measure.Combine((old.Count, old.Wrong), (count, wrong));
+            Row sumRow = old with { Count = sum, Wrong = sumOfWrong, Next = Math.Max(old.Next, next), Minutes = old.Minutes + took.TotalMinutes };
+            if (at < 0)
+            {
+                rows.Add(sumRow);
+            }
+            else
+            {
+                rows[at] = sumRow;
+            }
         }
 
-        string[] text = [.. lines[..(table + 2)], .. rows.OrderBy(row => row.Search, StringComparer.Ordinal).ThenBy(row => row.Measure, StringComparer.Ordinal).Select(row => row.ToString())];
+        // The rows of one search stay in the order in which it counts: what says more about a figure stands behind it.
+        string[] text = [.. lines[..(table + 2)], .. rows.OrderBy(row => row.Search, StringComparer.Ordinal).Select(row => row.ToString())];
         file.SetLength(0);
         file.Write(Encoding.UTF8.GetBytes(string.Join('\n', text) + "\n"));
     }

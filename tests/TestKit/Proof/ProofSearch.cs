@@ -115,6 +115,12 @@ public sealed class ProofSearch : IDisposable
     /// </summary>
     public bool GoesOn(long done, long atLeast) => Only is not null ? Volatile.Read(ref _taken) < 2 : IsLong ? _clock.Elapsed < _budget : done < atLeast;
 
+    /// <summary>The command that looks at one case again, as this run did.</summary>
+    /// <param name="number">Of the case.</param>
+    /// <param name="test">The name of the test, or a part of it that no other has.</param>
+    public string CommandFor(long number, string test) =>
+        FormattableString.Invariant($"./test {(IsLong ? $"--long {Name.Split('-')[0]} " : "")}--filter {test} --seed {Seed} --case {number}");
+
     /// <summary>What a test prints, so that the run can be repeated.</summary>
     public override string ToString() => FormattableString.Invariant($"seed {Seed}, {(Only is { } one ? $"case {one}" : $"cases from {_first}")}");
 
@@ -123,8 +129,7 @@ public sealed class ProofSearch : IDisposable
     {
         lock (_lock)
         {
-            (long counted, long wasWrong) = _counts.GetValueOrDefault(measure);
-            _counts[measure] = (counted + count, wasWrong + wrong);
+            _counts[measure] = measure.Combine(_counts.GetValueOrDefault(measure), (count, wrong));
         }
     }
 
@@ -139,7 +144,7 @@ public sealed class ProofSearch : IDisposable
             }
 
             _isEnded = true;
-            foreach ((Measure measure, (long count, long wrong)) in _counts)
+            foreach ((Measure measure, (long count, long wrong)) in _counts.Where(row => !row.Key.IsDetail))
             {
                 Figures.Add(measure, count, wrong);
             }

@@ -6,7 +6,6 @@ namespace QedVd.TestKit;
 /// </summary>
 internal sealed class PowerLoss
 {
-    private const int MostStatesExhaustively = 1 << 16;
     private const int MostSingles = 64;
 
     private readonly SimulatedFile _file;
@@ -31,9 +30,12 @@ internal sealed class PowerLoss
         _differences = new UInt128[_lengths.Count][][];
     }
 
+    /// <summary>How many sectors (or holes, or cuts) can be new or old.</summary>
+    public int UnitCount => _units.Count;
+
     /// <summary>Whether <see cref="States"/> leaves none out.</summary>
     public bool IsExhaustive =>
-        _units.Count <= _options.ExhaustiveUnits && _units.Aggregate((double)_lengths.Count, (product, unit) => product * unit.VersionCount) <= MostStatesExhaustively;
+        _units.Count <= _options.ExhaustiveUnits && _units.Aggregate((double)_lengths.Count, (product, unit) => product * unit.VersionCount) <= _options.MostExhaustively;
 
     /// <summary>The states, each once; not those whose number is among <paramref name="seen"/>, to which it is added.</summary>
     public IEnumerable<CrashState> States(HashSet<UInt128>? seen = null)

@@ -12,6 +12,9 @@ public sealed record PowerLossOptions
     /// <summary>All states are made when so many sectors (or holes, or cuts) and no more can be new or old.</summary>
     public int ExhaustiveUnits { get; init; } = 12;
 
+    /// <summary>And only when that comes to so many and no more: a sector that was written twice counts three times, a second length everything twice.</summary>
+    public int MostExhaustively { get; init; } = 1 << 16;
+
     /// <summary>
     /// How many random states are made otherwise, besides all, none, each one alone, all but each one, each prefix and each suffix, and what
     /// <see cref="IsData"/> tells apart.

@@ -137,6 +137,7 @@ internal sealed class StateStorage : IImageStorage
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         if (IsReadOnly)
         {
+            _file.CountUntraced(kind);
             throw new ImageException(ImageErrorKind.ReadOnly, $"{Name}: open for reading only.", Name, kind.ToString(), offset);
         }
 

@@ -13,6 +13,10 @@ public sealed class QedCrashTests(ITestOutputHelper output)
     /// <summary>How closely a normal run looks at most cases.</summary>
     internal static CrashExplorerOptions Usual { get; } = new() { MostStates = 128, ExhaustiveUnits = 6, Samples = 40 };
 
+    // Open sectors at a crash point, of which a long run leaves no state out: in every case, and in thorough ones, where 16 are 65,536 states and more.
+    private const int ExhaustiveInLongRuns = 10;
+    private const int ExhaustiveInThoroughCases = 16;
+
     [Fact]
     [Trait("Long", "crash")]
     public void EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain()
@@ -26,7 +30,9 @@ public sealed class QedCrashTests(ITestOutputHelper output)
         long cases = 0;
         long thorough = 0;
         TimeSpan processor = Process.GetCurrentProcess().TotalProcessorTime;
-        Parallel.For(0, search.IsLong ? Environment.ProcessorCount : 1, _ =>
+
+        // One case is looked at by one.
+        Parallel.For(0, search.IsLong && search.Only is null ? Environment.ProcessorCount : 1, _ =>
         {
             for (long number = search.Next(); search.GoesOn(sum.States, StatesInATest) && Volatile.Read(ref failure) is null; number = search.Next())
             {
@@ -39,9 +45,9 @@ public sealed class QedCrashTests(ITestOutputHelper output)
                     result.Add(CrashExplorer.Explore(recording, Closely(search.IsLong, one)));
                 }
 
-                search.Count(Measure.CrashStates, result.States, result.Violations.Count);
                 lock (met)
                 {
+                    result.CountIn(search);
                     sum.Add(result);
                     met.UnionWith(one.Strata);
                     sequences.UnionWith(one.ShortNumber is { } sequence ? [sequence] : []);
@@ -52,7 +58,7 @@ public sealed class QedCrashTests(ITestOutputHelper output)
 
                 if (result.Violations.Count > 0)
                 {
-                    Volatile.Write(ref failure, $"seed {search.Seed}, case {number}: {result.Violations.Count} violations. To see it again: ./test {(search.IsLong ? "--long crash" : $"--filter {nameof(EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain)}")} --seed {search.Seed} --case {number}\n{result.Violations[0]}\n{recording.Describe()}");
+                    Volatile.Write(ref failure, $"seed {search.Seed}, case {number}: {result.Violations.Count} violations. To see it again: {search.CommandFor(number, nameof(EveryState_IsSound_HasWhatWasFlushed_AndCanBeWrittenToAgain))}\n{result.Violations[0]}\n{recording.Describe()}");
                 }
                 else
                 {
@@ -67,8 +73,11 @@ public sealed class QedCrashTests(ITestOutputHelper output)
         if (search.Only is null && sum.States >= StatesInATest)
         {
             Assert.Empty(QedCase.AllStrata.Except(met));
-            Assert.True(sum.KillStates > 0 && sum.RecoveryStates > 0 && sum.SecondReadings > 0 && sum.LeakStates > 0, sum.ToString());
-            Assert.True(sum.PeerLooks >= 24 || Peers.Find("qemu-img") is null, sum.ToString());
+            Assert.True(sum.KillStates > 0 && sum.LeakStates > 0 && CrashExploration.Rules.All(rule => sum.LooksAt(rule) > 0 || rule == CrashViolation.Peer), sum.ToString());
+            Assert.True(sum.LooksAt(CrashViolation.Peer) >= 24 || Peers.Find("qemu-img") is null, sum.ToString());
+            (int least, int most) = search.IsLong ? (9, ExhaustiveInThoroughCases) : (Usual.ExhaustiveUnits, Usual.ExhaustiveUnits);
+            Assert.True(sum.PointsOf(least, most).Exhaustive > 0 && sum.PointsOf(most + 1, int.MaxValue).Sampled > 0, sum.ToString());
+            Assert.Equal(0, sum.PointsOf(1, Usual.ExhaustiveUnits).Sampled);
         }
     }
 
@@ -90,20 +99,17 @@ public sealed class QedCrashTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// How a run looks at a case. Nothing but the case and the kind of run may change it: or else a failure is not seen again. Short ones are looked at alike in
-    /// every run: a long run meets each in nine ways.
+    /// How a run looks at a case. Nothing but the case and the kind of run may change it: or else a failure is not seen again. Of short ones the larger epochs
+    /// are sampled alike in every run: a long run meets each in nine ways.
     /// </summary>
     private static CrashExplorerOptions Options(bool isLong, QedCase one)
     {
-        CrashExplorerOptions options = (isLong && one.Kind != QedCaseKind.Short, one.IsThorough) switch
-        {
-            (false, false) => Usual,
-            (true, false) => Usual with { MostStates = 600 },
-            (false, true) => Usual with { MostStates = 600, ExhaustiveUnits = 12, Samples = 4000 },
-            _ => Usual with { MostStates = 4000, ExhaustiveUnits = 16, Samples = 4000 },
-        };
+        bool samplesMore = isLong && one.Kind != QedCaseKind.Short;
+        CrashExplorerOptions options = one.IsThorough
+            ? Usual with { MostStates = samplesMore ? 4000 : 600, ExhaustiveUnits = isLong ? ExhaustiveInThoroughCases : 12, Samples = 4000 }
+            : Usual with { MostStates = samplesMore ? 600 : Usual.MostStates, ExhaustiveUnits = isLong ? ExhaustiveInLongRuns : Usual.ExhaustiveUnits };
         return options with { Seed = one.Seed, PeerOneIn = 100, Peer = QemuLook.CanOpen(one.Layout) ? QemuLook.Take : null };
     }
 
-    private static CrashExplorerOptions Closely(bool isLong, QedCase one) => Options(isLong, one) with { MostStates = 4000, ExhaustiveUnits = 16, Samples = 4000 };
+    private static CrashExplorerOptions Closely(bool isLong, QedCase one) => Options(isLong, one) with { MostStates = 4000, ExhaustiveUnits = ExhaustiveInThoroughCases, Samples = 4000 };
 }

@@ -28,7 +28,7 @@ internal sealed class BrittleBackend(BrokenRule broken) : ImageBackendBase
         Id = "brittle",
         DisplayName = "A format for proving the crash explorer",
         Capabilities = ImageCapabilities.Write | ImageCapabilities.CreateDynamic | ImageCapabilities.Check | ImageCapabilities.Repair | ImageCapabilities.Discard
-            | ImageCapabilities.SetParent,
+            | ImageCapabilities.SetParent | ImageCapabilities.Grow,
     };
 
     public override ProbeResult Probe(in ProbeInput input) => input.Start.StartsWith(Magic)
@@ -62,17 +62,27 @@ internal sealed class BrittleBackend(BrokenRule broken) : ImageBackendBase
     }
 
     public override ValueTask<CheckReport> CheckAsync(IImageStorage storage, CheckOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        new(BrittleCheck.Run(storage, options.Repair));
+        new(BrittleCheck.Run(storage, options.Repair, broken));
 
     protected override ValueTask<IDiskImage> OpenCore<TIo>(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken)
     {
-        bool isReadOnly = (options.Flags & ImageOpenFlags.ReadOnly) != 0;
-        if (!isReadOnly && Number(storage, 8) != 0)
+        bool recovers = Number(storage, 8) != 0 && (broken == BrokenRule.ReadOnlyOpening || (options.Flags & ImageOpenFlags.ReadOnly) == 0);
+        if (recovers)
         {
-            BrittleCheck.Run(storage, RepairMode.All);
+            while (broken == BrokenRule.EndOfOpening)
+            {
+                Number(storage, 8);
+            }
+
+            if (broken == BrokenRule.OpeningOfMarked)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, $"{storage.Name}: not closed.", storage.Name, "open");
+            }
+
+            BrittleCheck.Run(storage, RepairMode.All, broken);
         }
 
-        return new(new BrittleImage(this, storage, options));
+        return new(new BrittleImage(this, storage, options, recovers));
     }
 
     protected override ValueTask CreateCore<TIo>(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken)

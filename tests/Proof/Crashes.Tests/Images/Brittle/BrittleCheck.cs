@@ -3,21 +3,28 @@ namespace QedVd.Crashes.Tests.Images.Brittle;
 /// <summary>Checks an image, and clears what leads nowhere.</summary>
 internal static class BrittleCheck
 {
-    public static CheckReport Run(IImageStorage storage, RepairMode repair)
+    public static CheckReport Run(IImageStorage storage, RepairMode repair, BrokenRule broken)
     {
-        (long corruptions, long leaks) = Walk(storage, repair == RepairMode.All);
         bool isMarked = BrittleBackend.Number(storage, 8) != 0;
+        bool takesMark = isMarked && repair == RepairMode.All && broken != BrokenRule.MarkAfterRecovery;
+        if (takesMark && broken == BrokenRule.MarkDuringRecovery)
+        {
+            storage.Write(8, new byte[sizeof(long)]);
+            storage.Barrier();
+        }
+
+        (long corruptions, long leaks) = Walk(storage, repair == RepairMode.All);
         if (repair == RepairMode.All)
         {
             storage.Barrier();
-            if (isMarked)
-            {
-                storage.Write(8, new byte[sizeof(long)]);
-                storage.Barrier();
-                isMarked = false;
-            }
-
             corruptions = 0;
+        }
+
+        if (takesMark)
+        {
+            storage.Write(8, new byte[sizeof(long)]);
+            storage.Barrier();
+            isMarked = false;
         }
 
         if (repair != RepairMode.None)

@@ -10,18 +10,21 @@ internal sealed class BrittleImage : DiskImageBase
     private readonly ImageOpenOptions _options;
     private readonly List<long> _free = [];
     private readonly List<long> _quarantine = [];
+    private readonly bool _wasRecovered;
     private bool _isMarked;
+    private long _sizeBytes;
 
-    public BrittleImage(BrittleBackend backend, IImageStorage storage, ImageOpenOptions options)
+    public BrittleImage(BrittleBackend backend, IImageStorage storage, ImageOpenOptions options, bool wasRecovered)
     {
         _backend = backend;
         _storage = storage;
         _options = options;
-        VirtualSizeBytes = BrittleBackend.Number(storage, 16);
+        _wasRecovered = wasRecovered;
+        _sizeBytes = BrittleBackend.Number(storage, 16);
         _isMarked = BrittleBackend.Number(storage, 8) != 0;
         if (!IsReadOnly)
         {
-            HashSet<long> used = [.. BrittleCheck.References(storage).Select(reference => reference.Block)];
+            HashSet<long> used = [.. BrittleCheck.References(storage).Where(reference => reference.IsTable || !Breaks(BrokenRule.UsedBlocksAfterRecovery)).Select(reference => reference.Block)];
             for (long block = 2 * BrittleBackend.BlockBytes; block <= storage.GetLength() - BrittleBackend.BlockBytes; block += BrittleBackend.BlockBytes)
             {
                 if (!used.Contains(block))
@@ -42,7 +45,7 @@ internal sealed class BrittleImage : DiskImageBase
 
     public override ImageOpenFlags OpenFlags => _options.Flags;
 
-    public override long VirtualSizeBytes { get; }
+    public override long VirtualSizeBytes => _sizeBytes;
 
     public override ImageLimits Limits => new(1, BrittleBackend.BlockBytes, BrittleBackend.BlockBytes);
 
@@ -72,6 +75,24 @@ internal sealed class BrittleImage : DiskImageBase
         _storage.Barrier();
         _storage.Write(0, BrittleBackend.Header(_isMarked, VirtualSizeBytes, place, name.Length));
         _storage.Barrier();
+        return default;
+    }
+
+    public override ValueTask ResizeAsync(long virtualSizeBytes, bool mayShrink, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (virtualSizeBytes < _sizeBytes)
+        {
+            throw ImageException.NotSupported("shrinking", Name);
+        }
+
+        (long place, long length) = (BrittleBackend.Number(_storage, 24), BrittleBackend.Number(_storage, 32));
+        foreach (long size in _backend.Broken == BrokenRule.SizeAtOnce ? [(_sizeBytes + virtualSizeBytes) / 2, virtualSizeBytes] : (long[])[virtualSizeBytes])
+        {
+            _storage.Write(0, BrittleBackend.Header(_isMarked, size, place, length));
+            _storage.Barrier();
+        }
+
+        _sizeBytes = virtualSizeBytes;
         return default;
     }
 
@@ -152,10 +173,15 @@ internal sealed class BrittleImage : DiskImageBase
     protected override ValueTask CloseCore<TIo>()
     {
         Settle();
-        if (_isMarked && !IsReadOnly)
+        if (_isMarked && !IsReadOnly && _backend.Broken != BrokenRule.MarkAfterRecovery)
         {
             SetMark(false);
             _storage.Barrier();
+        }
+
+        if (Breaks(BrokenRule.LengthAfterRecovery))
+        {
+            _storage.SetLength(_storage.GetLength() - BrittleBackend.BlockBytes);
         }
 
         _storage.Dispose();
@@ -197,7 +223,7 @@ internal sealed class BrittleImage : DiskImageBase
     // Under the mark nothing is used again: whoever clears it has seen only what leads nowhere.
     private long Allocate()
     {
-        if (_free.Count > 0 && !IsLazy)
+        if (_free.Count > 0 && (!IsLazy || Breaks(BrokenRule.UsedBlocksAfterRecovery)))
         {
             long block = _free[0];
             _free.RemoveAt(0);
@@ -227,6 +253,9 @@ internal sealed class BrittleImage : DiskImageBase
             }
         }
     }
+
+    /// <summary>For rules that concern recoveries.</summary>
+    private bool Breaks(BrokenRule rule) => _wasRecovered && !IsReadOnly && _backend.Broken == rule;
 
     private void SetMark(bool isMarked)
     {

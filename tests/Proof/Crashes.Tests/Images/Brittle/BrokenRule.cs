@@ -23,4 +23,28 @@ public enum BrokenRule
 
     /// <summary>No rule of ordering, but what I6 is about: what was freed is never used again.</summary>
     ReuseOfFreed,
+
+    /// <summary>I1: an image with the mark is refused.</summary>
+    OpeningOfMarked,
+
+    /// <summary>I1: opening an image with the mark never ends.</summary>
+    EndOfOpening,
+
+    /// <summary>I5: a recovery does not take the mark away.</summary>
+    MarkAfterRecovery,
+
+    /// <summary>I5: who closes what was recovered cuts the last block off.</summary>
+    LengthAfterRecovery,
+
+    /// <summary>I7: after a recovery a block of data counts as free.</summary>
+    UsedBlocksAfterRecovery,
+
+    /// <summary>I8: a recovery takes the mark away before it clears what leads nowhere.</summary>
+    MarkDuringRecovery,
+
+    /// <summary>I11: a larger size is written in two steps.</summary>
+    SizeAtOnce,
+
+    /// <summary>I12: an image with the mark is recovered also when it is opened to be read.</summary>
+    ReadOnlyOpening,
 }

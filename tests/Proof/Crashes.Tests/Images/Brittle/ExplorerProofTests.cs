@@ -9,6 +9,7 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
     private const int Block = BrittleBackend.BlockBytes;
     private const StorageFacts WithGarbage = SimulatedFile.GoodFacts & ~StorageFacts.NeverWrittenReadsZero;
 
+    private static readonly QedLayout s_layout = new(Block, tableClusters: 2);
     private static readonly GuestOperation s_flush = new(GuestOperationKind.Flush);
 
     [Theory]
@@ -26,6 +27,13 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
     [InlineData(BrokenRule.QuarantineOfFreed, ConsistencyMode.Ordered, SimulatedFile.GoodFacts, "I3")]
     [InlineData(BrokenRule.MarkBeforeTables, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I9")]
     [InlineData(BrokenRule.NameBesideTheOld, ConsistencyMode.Ordered, SimulatedFile.GoodFacts, "I10")]
+    [InlineData(BrokenRule.OpeningOfMarked, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I1")]
+    [InlineData(BrokenRule.EndOfOpening, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I1")]
+    [InlineData(BrokenRule.MarkAfterRecovery, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I5")]
+    [InlineData(BrokenRule.LengthAfterRecovery, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I5")]
+    [InlineData(BrokenRule.UsedBlocksAfterRecovery, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I7")]
+    [InlineData(BrokenRule.MarkDuringRecovery, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I8")]
+    [InlineData(BrokenRule.ReadOnlyOpening, ConsistencyMode.Lazy, SimulatedFile.GoodFacts, "I12")]
     public void BrokenRule_IsFound(BrokenRule broken, ConsistencyMode mode, StorageFacts facts, string rule)
     {
         CrashExploration result = Explore(Record(broken, mode, facts), rule);
@@ -43,6 +51,63 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
         CrashExploration result = broken == BrokenRule.None ? CrashExplorer.Explore(recording, QedCrashTests.Usual) : Explore(recording, "I6");
 
         Assert.Equal(broken == BrokenRule.None ? [] : ["I6"], result.Violations.Select(violation => violation.Rule).Distinct());
+    }
+
+    [Theory]
+    [InlineData(BrokenRule.None, false)]
+    [InlineData(BrokenRule.SizeAtOnce, false)]
+    [InlineData(BrokenRule.None, true)]
+    public void GrowthThatIsNeitherOldNorNew_OrShowsWhatLiesBeneath_IsFound(BrokenRule broken, bool showsParent)
+    {
+        long size = BrittleBackend.SpanBytes + (64 * Block);
+        ParentLevels parents = showsParent ? new ParentLevels((2 * size, [(size + Block, size + (2 * Block))])) : new ParentLevels();
+        CrashRecording recording = Record(broken, ConsistencyMode.Ordered, SimulatedFile.GoodFacts,
+            [new(GuestOperationKind.Write, 6 * Block, Block), new(GuestOperationKind.Resize, size + (8 * Block)), new(GuestOperationKind.Write, size, Block), s_flush], parents);
+        bool isSound = broken == BrokenRule.None && !showsParent;
+        CrashExploration result = isSound ? CrashExplorer.Explore(recording, QedCrashTests.Usual) : Explore(recording, "I11");
+
+        Assert.Equal(isSound ? [] : ["I11"], result.Violations.Select(violation => violation.Rule).Distinct());
+    }
+
+    [Theory]
+    [InlineData("size")]
+    [InlineData("errors")]
+    [InlineData("content")]
+    public void SecondReaderThatFindsSomethingElse_IsFound(string what)
+    {
+        CrashExploration result = CrashExplorer.Explore(RecordQed(file => new OtherReading(new SecondReading(file), what)), QedCrashTests.Usual);
+
+        Assert.Equal([CrashViolation.SecondReader], result.Violations.Select(violation => violation.Rule).Distinct());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatQemuFindsOtherwise_IsFound(bool inItsCheck)
+    {
+        Peers.Require("qemu-img");
+        CrashExplorerOptions options = QedCrashTests.Usual with
+        {
+            PeerOneIn = 1,
+            MostViolations = 1,
+            Peer = look => QemuLook.Take(inItsCheck ? look with { File = Damaged(look.File) } : look with { Seen = look.Seen.ToDictionary(pair => pair.Key, pair => pair.Value ^ 1) }),
+        };
+        CrashExploration result = CrashExplorer.Explore(RecordQed(file => new SecondReading(file)), options);
+
+        CrashViolation violation = Assert.Single(result.Violations);
+        Assert.Equal(CrashViolation.Peer, violation.Rule);
+        Assert.Contains(inItsCheck ? "qemu-img check ended with" : "for QEMU", violation.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(BrokenRule.None)]
+    [InlineData(BrokenRule.DataBeforeEntry)]
+    public void StateThatIsWrong_IsShownToThePeer_HoweverFewOthersAre(BrokenRule broken)
+    {
+        CrashExploration result = CrashExplorer.Explore(Record(broken, ConsistencyMode.Ordered, SimulatedFile.GoodFacts), QedCrashTests.Usual with { ExhaustiveUnits = 10, PeerOneIn = int.MaxValue, Peer = _ => null, MostViolations = 200 });
+
+        Assert.Equal(broken != BrokenRule.None, result.Violations.Count > 0);
+        Assert.Equal(broken != BrokenRule.None, result.LooksAt(CrashViolation.Peer) > 0);
     }
 
     [Theory]
@@ -69,7 +134,26 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
         Assert.Contains(rule, result.Violations.Select(violation => violation.Rule));
     }
 
-    private static CrashRecording Record(BrokenRule broken, ConsistencyMode mode, StorageFacts facts, GuestOperation[]? other = null)
+    private static CrashRecording RecordQed(Func<SimulatedFile, IPlainReading> secondReader)
+    {
+        CrashSubject subject = new()
+        {
+            Backend = new QedBackend(),
+            CreateOptions = new ImageCreateOptions { VirtualSizeBytes = s_layout.SizeBytes, FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Block}", ["table_size"] = "2" } },
+            GrowthStepBytes = _ => 16 * Block,
+            SecondReader = secondReader,
+        };
+        return CrashRecording.Record(subject, s_layout.Prelude(withHoles: false), [new(GuestOperationKind.Write, 8 * Block, Block), s_flush, new(GuestOperationKind.Write, 9 * Block, 1024)]);
+    }
+
+    private static SimulatedFile Damaged(SimulatedFile file)
+    {
+        SimulatedFile copy = file.Copy();
+        QedDamage.Of(s_layout, kinds: 2)(copy);
+        return copy;
+    }
+
+    private static CrashRecording Record(BrokenRule broken, ConsistencyMode mode, StorageFacts facts, GuestOperation[]? other = null, ParentLevels? parents = null)
     {
         CrashSubject subject = new()
         {
@@ -77,6 +161,7 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
             CreateOptions = new ImageCreateOptions { VirtualSizeBytes = BrittleBackend.SpanBytes + (64 * Block), Parent = new ParentReference("first") },
             Mode = mode,
             Facts = facts,
+            Parents = parents ?? new ParentLevels(),
             GrowthStepBytes = _ => Block,
             HeaderOf = file => Convert.ToHexString(file.ReadBytes(16, BrittleBackend.HeaderBytes - 16)),
             HeaderBytes = BrittleBackend.HeaderBytes,
@@ -108,5 +193,19 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
         }
 
         return sum;
+    }
+
+    /// <summary>A second reader that has one thing wrong.</summary>
+    private sealed class OtherReading(SecondReading reading, string what) : IPlainReading
+    {
+        public long VirtualSizeBytes => reading.VirtualSizeBytes + (what == "size" ? SparseBytes.SectorBytes : 0);
+
+        public bool NeedsCheck => reading.NeedsCheck;
+
+        public IReadOnlyList<string> Errors => what == "errors" ? ["one"] : reading.Errors;
+
+        public ExtentKind Read(long offset, Span<byte> sector) => reading.Read(offset, sector) is var kind && what == "content" && kind == ExtentKind.Data ? ExtentKind.Zero : kind;
+
+        public void Dispose() => reading.Dispose();
     }
 }
