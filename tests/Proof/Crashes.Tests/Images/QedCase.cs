@@ -1,4 +1,3 @@
-using QedVd.Backends.Qed;
 using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Images;
@@ -151,37 +150,15 @@ internal sealed class QedCase
 
     private string Order => Schedule is null ? "of steps" : "of a seed";
 
-    private CrashSubject Subject() => new()
+    private CrashSubject Subject() => Layout.Subject(Parents, Mode, Facts) with
     {
-        Backend = new QedBackend(),
-        CreateOptions = new ImageCreateOptions
-        {
-            VirtualSizeBytes = Layout.SizeBytes,
-            Parent = Parents == QedParents.None ? null : new ParentReference("parent.raw"),
-            FormatOptions = new Dictionary<string, string>
-            {
-                ["cluster_size"] = $"{Layout.ClusterBytes}",
-                ["table_size"] = $"{Layout.TableClusters}",
-                ["qemu_compat"] = "off",
-            },
-        },
-        Facts = Facts,
-        Parents = Layout.Parents(Parents),
-        Mode = Mode,
         TablePages = TablePages,
         Schedule = Schedule,
-        SecondReader = file => new SecondReading(file),
         Damage = _damage == 0 ? null : QedDamage.Of(Layout, _damage),
         DamagedCopies = (_damage & 4) == 0 ? [] : [(30L * Layout.ClusterBytes, 33L * Layout.ClusterBytes, Layout.ClusterBytes)],
         IsDamageOnlyLeaks = (_damage & ~1) == 0,
         IsDamageMarked = (_damage & 8) != 0,
         LeakAllowanceBytes = (_damage & 1) == 0 ? 0 : 4L * Layout.ClusterBytes,
-
-        // As the allocator has it. Of tables, those of the first level and the two of the second that the prelude has.
-        GrowthStepBytes = length => Math.Max(16L * Layout.ClusterBytes, Math.Min(64L << 20, length / 8)),
-        TablesOfResizeBytes = 3L * Layout.TableClusters * Layout.ClusterBytes,
-        HeaderOf = QedHeader.TextOf,
-        HeaderBytes = QedHeader.HeaderBytes,
         Description = ToString(),
     };
 

@@ -1,3 +1,4 @@
+using QedVd.Backends.Qed;
 using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Images;
@@ -47,6 +48,33 @@ internal sealed class QedLayout(int clusterBytes, int tableClusters)
             _ => new ParentLevels((shorter + c, [(14 * c, 15 * c)]), (shorter, near), (SizeBytes, [(6 * c, 7 * c), (10 * c, 30 * c)])),
         };
     }
+
+    /// <summary>An image of this geometry, and how it is explored.</summary>
+    public CrashSubject Subject(QedParents parents, ConsistencyMode mode, StorageFacts facts) => new()
+    {
+        Backend = new QedBackend(),
+        CreateOptions = new ImageCreateOptions
+        {
+            VirtualSizeBytes = SizeBytes,
+            Parent = parents == QedParents.None ? null : new ParentReference("parent.raw"),
+            FormatOptions = new Dictionary<string, string>
+            {
+                ["cluster_size"] = $"{clusterBytes}",
+                ["table_size"] = $"{tableClusters}",
+                ["qemu_compat"] = "off",
+            },
+        },
+        Facts = facts,
+        Parents = Parents(parents),
+        Mode = mode,
+        SecondReader = file => new SecondReading(file),
+
+        // As the allocator has it. Of tables, those of the first level and the two of the second that the prelude has.
+        GrowthStepBytes = length => Math.Max(16L * clusterBytes, Math.Min(64L << 20, length / 8)),
+        TablesOfResizeBytes = 3L * tableClusters * clusterBytes,
+        HeaderOf = QedHeader.TextOf,
+        HeaderBytes = QedHeader.HeaderBytes,
+    };
 
     /// <summary>What the disk holds before the recording: data, zeros, and, where asked for, room that was given back.</summary>
     public IEnumerable<GuestOperation> Prelude(bool withHoles)
