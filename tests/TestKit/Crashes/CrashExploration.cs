@@ -89,7 +89,11 @@ public sealed class CrashExploration
         foreach ((int least, int most) in s_sizes)
         {
             (long exhaustive, long sampled) = PointsOf(least, most);
-            search.Count(Measure.Detail($"points of {SizeText(least, most)}: exhaustive"), exhaustive);
+            if (most < int.MaxValue)
+            {
+                search.Count(Measure.Detail($"points of {SizeText(least, most)}: exhaustive"), exhaustive);
+            }
+
             search.Count(Measure.Detail($"points of {SizeText(least, most)}: sampled"), sampled);
         }
 
