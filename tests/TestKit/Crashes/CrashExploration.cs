@@ -106,9 +106,10 @@ public sealed class CrashExploration
     /// <inheritdoc/>
     public override string ToString()
     {
-        IEnumerable<string> points = s_sizes.Select(size => $"{PointsOf(size.Least, size.Most).Exhaustive} and {PointsOf(size.Least, size.Most).Sampled} of {SizeText(size.Least, size.Most)}");
-        return FormattableString.Invariant(
-            $"{States} states, each once in its recording ({KillStates} of killed processes, {RecoveryStates} of recovery), points exhaustive and sampled: {string.Join(", ", points)}; leaks in {LeakStates} (at most {MostLeakBytes} bytes), looks at {string.Join(", ", Rules.Select(rule => $"{rule} {LooksAt(rule)}"))}, violations {Found.Count}");
+        string points = string.Join(", ", s_sizes.Select(size => PointsOf(size.Least, size.Most) is var (exhaustive, sampled) ? $"{exhaustive} and {sampled} of {SizeText(size.Least, size.Most)}" : ""));
+        string looks = string.Join(", ", Rules.Select(rule => $"{rule} {LooksAt(rule)}"));
+        return FormattableString.Invariant($"{States} states, each once in its recording ({KillStates} of killed processes, {RecoveryStates} of recovery), ")
+            + FormattableString.Invariant($"points exhaustive and sampled: {points}; leaks in {LeakStates} (at most {MostLeakBytes} bytes), looks at {looks}, violations {Found.Count}");
     }
 
     internal void AddPoint(int units, bool isExhaustive)
@@ -123,5 +124,5 @@ public sealed class CrashExploration
 
     internal void AddLook(string rule) => _looks[rule] = LooksAt(rule) + 1;
 
-    private static string SizeText(int least, int most) => most == int.MaxValue ? FormattableString.Invariant($"{least} and more open sectors") : FormattableString.Invariant($"{least} to {most} open sectors");
+    private static string SizeText(int least, int most) => $"{least} {(most == int.MaxValue ? "and more" : $"to {most}")} open sectors";
 }

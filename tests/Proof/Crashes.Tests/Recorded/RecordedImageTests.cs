@@ -32,10 +32,10 @@ public sealed partial class RecordedImageTests(ITestOutputHelper output) : IDisp
             (StateCounts zeros, StateCounts stale, StateCounts ours, StateCounts oursStale) = (counts[0], counts[1], counts[2], counts[3]);
             Figures.Add(Measure.CrashStatesOfQemu, zeros.States + stale.States, zeros.Violations + stale.Violations);
             Figures.Add(Measure.CrashStates, ours.States + oursStale.States, ours.Violations + oursStale.Violations);
-            string qemu = FormattableString.Invariant($"| {scenario.Name} | {zeros.States:N0} | {zeros.BadReferences} ({zeros.TrustedBadReferences}) | {stale.States:N0} | {stale.BadReferences} ({stale.TrustedBadReferences}) | {stale.Garbage:N0} |");
+            string qemu = FormattableString.Invariant($"| {scenario.Name} | {References(zeros)} | {References(stale)} | {stale.Garbage:N0} |");
             string row = FormattableString.Invariant($"{qemu} {ours.States:N0}, {ours.Violations} | {oursStale.States:N0}, {oursStale.Violations} |");
             output.WriteLine(row);
-            Assert.True(ours.Violations + ours.BadReferences + oursStale.Violations + oursStale.BadReferences == 0, $"{scenario}: {ours}. {ours.First}; {oursStale}. {oursStale.First}");
+            Assert.True(counts[2..].All(each => each.Violations + each.BadReferences == 0), $"{scenario}: {ours}. {ours.First}; {oursStale}. {oursStale.First}");
             string said = table.SingleOrDefault(line => line.StartsWith($"| {scenario.Name} |", StringComparison.Ordinal)) ?? "(no row)";
             bool isSame = said.EndsWith(row[qemu.Length..], StringComparison.Ordinal) && Number().Replace(said, Zeroness) == Number().Replace(row, Zeroness);
             wrong.AddRange(isSame ? [] : [$"It says    {said}", $"there is   {row}"]);
@@ -112,6 +112,8 @@ public sealed partial class RecordedImageTests(ITestOutputHelper output) : IDisp
         SimulatedFile qemu = await _bench.RecordQemuAsync(scenario);
         return [ScenarioBench.Explore(qemu, judge, options with { LeavesGarbage = false }), ScenarioBench.Explore(qemu, judge, options with { LeavesGarbage = true }), ours, oursStale];
     }
+
+    private static string References(StateCounts counts) => FormattableString.Invariant($"{counts.States:N0} | {counts.BadReferences} ({counts.TrustedBadReferences})");
 
     private static string Zeroness(Match number) => number.Value == "0" ? "0" : "n";
 

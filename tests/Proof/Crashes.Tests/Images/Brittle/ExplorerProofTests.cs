@@ -90,7 +90,9 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
         {
             PeerOneIn = 1,
             MostViolations = 1,
-            Peer = look => QemuLook.Take(inItsCheck ? look with { File = Damaged(look.File) } : look with { Seen = look.Seen.ToDictionary(pair => pair.Key, pair => pair.Value ^ 1) }),
+            Peer = look => QemuLook.Take(inItsCheck
+                ? look with { File = Damaged(look.File) }
+                : look with { Seen = look.Seen.ToDictionary(pair => pair.Key, pair => pair.Value ^ 1) }),
         };
         CrashExploration result = CrashExplorer.Explore(RecordQed(file => new SecondReading(file)), options);
 
@@ -104,7 +106,8 @@ public sealed class ExplorerProofTests(ITestOutputHelper output)
     [InlineData(BrokenRule.DataBeforeEntry)]
     public void StateThatIsWrong_IsShownToThePeer_HoweverFewOthersAre(BrokenRule broken)
     {
-        CrashExploration result = CrashExplorer.Explore(Record(broken, ConsistencyMode.Ordered, WithGarbage), QedCrashTests.Usual with { PeerOneIn = int.MaxValue, Peer = _ => null, MostViolations = 200 });
+        CrashExplorerOptions options = QedCrashTests.Usual with { PeerOneIn = int.MaxValue, Peer = _ => null, MostViolations = 200 };
+        CrashExploration result = CrashExplorer.Explore(Record(broken, ConsistencyMode.Ordered, WithGarbage), options);
 
         Assert.Equal(broken != BrokenRule.None, result.Violations.Count > 0);
         Assert.Equal(broken != BrokenRule.None, result.LooksAt(CrashViolation.Peer) > 0);
