@@ -11,13 +11,23 @@ public sealed class ChainBench : IDisposable
     private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, RecurseSubdirectories = false };
 
     /// <param name="below">Where the folder is made; null: where temporary files go.</param>
-    public ChainBench(string? below = null) =>
+    /// <param name="around">Puts something around the backends that the host works with; null: nothing.</param>
+    public ChainBench(string? below = null, Func<IImageBackend, IImageBackend>? around = null)
+    {
         Folder = below is null ? Directory.CreateTempSubdirectory("qedvd-chain-").FullName : Directory.CreateDirectory(Path.Combine(below, $"qedvd-chain-{Guid.NewGuid():N}")).FullName;
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        foreach (IImageBackend backend in new IImageBackend[] { new QedBackend(), new RawBackend() })
+        {
+            options.Backends.Add(around?.Invoke(backend) ?? backend);
+        }
+
+        Host = new DiskHost(options);
+    }
 
     /// <summary>A folder in memory where there is one: for what does many small things, each of which waits for the disk.</summary>
     public static string? InMemory => Directory.Exists(MemoryFolder) ? MemoryFolder : null;
 
-    public DiskHost Host { get; } = new(new DiskHostOptions { LoadDefaultPlugins = false }.AddBackend<QedBackend>().AddBackend<RawBackend>());
+    public DiskHost Host { get; }
 
     public string Folder { get; }
 

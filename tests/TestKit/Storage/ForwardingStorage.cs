@@ -35,10 +35,10 @@ public abstract class ForwardingStorage : IImageStorage
     public StorageExtent GetExtent(long offset) => Inner.GetExtent(offset);
 
     /// <inheritdoc/>
-    public int Read(long offset, Span<byte> buffer) => Inner.Read(offset, buffer);
+    public virtual int Read(long offset, Span<byte> buffer) => Inner.Read(offset, buffer);
 
     /// <inheritdoc/>
-    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default) => Inner.ReadAsync(offset, buffer, cancellationToken);
+    public virtual ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken = default) => Inner.ReadAsync(offset, buffer, cancellationToken);
 
     /// <inheritdoc/>
     public virtual void Write(long offset, ReadOnlySpan<byte> buffer) => Inner.Write(offset, buffer);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using QedVd.ChainKit;
+using QedVd.Crashes.Tests.Chains.Planted;
+using QedVd.PlainReader;
 using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Chains;
@@ -9,11 +11,14 @@ namespace QedVd.Crashes.Tests.Chains;
 /// <param name="name">The command's.</param>
 /// <param name="seed">Chain and states are drawn from it.</param>
 /// <param name="promisesZeros">Whether the volume promises that what was never written reads zero after a power loss (crash model M1), or nothing (M2).</param>
-internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros)
+/// <param name="defect">What is made wrong on purpose; null: nothing.</param>
+/// <param name="looking">With the host that looks at states, where that is another one; null: it is the same.</param>
+internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros, PlantedDefect? defect = null, ChainBench? looking = null)
 {
-    private const int QemuEvery = 150;
+    private const int WriteEvery = 4;
+    private const int QemuEvery = 100;
     private const int RepeatsOfEachPosition = 12;
-    private const int MostSecondRuns = 8;
+    private const int MostTriesOfSecondRuns = 8;
     private const int ManyStates = 8;
 
     private int _unfinished;
@@ -29,6 +34,12 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
 
     public int Reruns { get; private set; }
 
+    /// <summary>After how many of them the disk was written to.</summary>
+    public int Writes { get; private set; }
+
+    /// <summary>How many levels the second reader has read.</summary>
+    public int SecondReadings { get; private set; }
+
     /// <summary>How many runs after a crash were traced, and struck themselves.</summary>
     public int SecondRuns { get; private set; }
 
@@ -40,8 +51,8 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
 
     public string Description { get; private set; } = "";
 
-    /// <summary>Looks at so many distinct states, or at all where there are fewer; then at those of a crash of the second run, after one of them.</summary>
-    public async Task RunAsync(int mostStates, int mostStatesOfSecondRun)
+    /// <summary>Looks at so many distinct states, or at all where there are fewer; then at those of a crash of the second run, after some of them.</summary>
+    public async Task RunAsync(int mostStates, int mostStatesOfSecondRun, int mostSecondRuns)
     {
         var random = new Random(seed);
         ChainCommand command = ChainCommand.All[name]();
@@ -53,11 +64,13 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
             Directory.CreateDirectory(Path.Combine(place, command.Folder!));
         }
 
+        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}'{(promisesZeros ? "" : " with no promise of zeros")} on {chain.Description}, files {FolderBytes.Of(folder)}");
+        LostRoom room = await LostRoom.OfAsync(bench, folder).ConfigureAwait(false);
         (FolderTrace trace, JournalNames names) = await RecordAsync(folder, command, chain).ConfigureAwait(false);
-        Description = string.Create(CultureInfo.InvariantCulture, $"'{name}' with the case seed {seed}: {chain.Description}, {trace.Events.Count} events{(promisesZeros ? "" : ", no promise of zeros")}");
-        var check = new ChainStateCheck(bench, command, before, ChainStateCheck.FilesOf(folder));
+        room = command.IsDamaged ? LostRoom.Unbounded : room.Or(await LostRoom.OfAsync(bench, folder).ConfigureAwait(false));
+        var check = new ChainStateCheck(looking ?? bench, command, before, ChainStateCheck.FilesOf(folder), room);
         List<FolderState> looked = await ExploreAsync(trace, names, check, random, mostStates, "").ConfigureAwait(false);
-        for (int i = 0; i < MostSecondRuns && mostStatesOfSecondRun > 0 && looked.Count >= ManyStates && Violations.Count == 0; i++)
+        for (int i = 0; i < MostTriesOfSecondRuns && SecondRuns < mostSecondRuns && looked.Count >= ManyStates && Violations.Count == 0; i++)
         {
             FolderState state = looked[random.Next(looked.Count)];
             LayDown(state, check, names);
@@ -67,13 +80,12 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
             }
 
             LayDown(state, check, names);
-            string second = check.Folder;
-            check = new ChainStateCheck(bench, command, At(chain, bench.NewFolder("state again")), check.FilesAfter);
-            Directory.CreateDirectory(Path.Combine(check.Folder, command.Folder ?? ""));
-            (trace, names) = await RecordAsync(second, command, At(chain, second)).ConfigureAwait(false);
-            await ExploreAsync(trace, names, check, random, mostStatesOfSecondRun, $"after {state.Description}, and run again:\n").ConfigureAwait(false);
+            LostRoom roomAgain = command.IsDamaged ? room : room.Over(await LostRoom.OfAsync(bench, check.Folder).ConfigureAwait(false));
+            var second = new ChainStateCheck(looking ?? bench, command, At(chain, bench.NewFolder("state again")), check.FilesAfter, roomAgain);
+            Directory.CreateDirectory(Path.Combine(second.Folder, command.Folder ?? ""));
+            (FolderTrace secondTrace, JournalNames secondNames) = await RecordAsync(check.Folder, command, At(chain, check.Folder)).ConfigureAwait(false);
+            await ExploreAsync(secondTrace, secondNames, second, random, mostStatesOfSecondRun, $"after {state.Description}, and run again:\n").ConfigureAwait(false);
             SecondRuns++;
-            break;
         }
     }
 
@@ -84,7 +96,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
         FolderTrace trace = promisesZeros
             ? await FolderRecorder.RunAsync(folder, Checkout.CommandLine, arguments).ConfigureAwait(false)
             : await FolderRecorder.RunAsync(folder, Peers.Require("unshare"), [.. OverlayVolume.ArgumentsFor(folder, Checkout.CommandLine, arguments)]).ConfigureAwait(false);
-        return (trace, new JournalNames(trace.InitialNames.ToDictionary(pair => pair.Value, pair => identities[pair.Key])));
+        return (defect?.In(trace) ?? trace, new JournalNames(trace.InitialNames.ToDictionary(pair => pair.Value, pair => identities[pair.Key])));
     }
 
     private async Task<List<FolderState>> ExploreAsync(FolderTrace trace, JournalNames names, ChainStateCheck check, Random random, int mostStates, string after)
@@ -98,7 +110,8 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
         var crashes = new FolderCrashes(trace);
         foreach (FolderState drawn in crashes.Draw(random))
         {
-            FolderState state = promisesZeros ? drawn : StaleBytes.In(drawn);
+            FolderState sound = promisesZeros ? drawn : StaleBytes.In(drawn);
+            FolderState state = defect?.Spoils(sound) ?? sound;
             if (seen.Count >= mostStates || repeats >= RepeatsOfEachPosition * crashes.Positions)
             {
                 break;
@@ -116,11 +129,12 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
 
             repeats = 0;
             looked.Add(state);
-            StaleStates += ReferenceEquals(state, drawn) ? 0 : 1;
+            StaleStates += ReferenceEquals(sound, drawn) ? 0 : 1;
             States[state.Kind] = States.GetValueOrDefault(state.Kind) + (isDistinct ? 1 : 0);
             await LookAtAsync(state, check, names, seen.Count, isOver, after).ConfigureAwait(false);
         }
 
+        SecondReadings += check.SecondReadings;
         return looked;
     }
 
@@ -136,6 +150,13 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
                 await check.QemuShouldAgreeAsync().ConfigureAwait(false);
             }
 
+            if (Writes == 0 || number % WriteEvery == 2)
+            {
+                step = "writing to it";
+                Writes += await check.ShouldTakeWritesAsync(new Random(seed ^ number)).ConfigureAwait(false) ? 1 : 0;
+                LayDown(state, check, names);
+            }
+
             if (isOver)
             {
                 step = "after the command had ended well";
@@ -148,11 +169,17 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
                 Reruns++;
             }
         }
-        catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException or IOException or InvalidOperationException or ArgumentException)
+        catch (Exception exception) when (exception is Xunit.Sdk.IAssertionException or ImageException or PlainQedException or IOException or InvalidOperationException or ArgumentException)
         {
-            Violations.Add($"{Description}\nstate {number}, {step}: {exception.Message}\n{after}{state.Description}\nnames: {string.Join(", ", state.Names.Select(pair => $"{pair.Key} ({pair.Value})"))}");
+            string found = $"state {number}, {step}: {exception.Message}\n{after}{state.Description}\nnames: {string.Join(", ", state.Names.Select(pair => $"{pair.Key} ({pair.Value})"))}";
+            LayDown(state, check, names);
+            Violations.Add($"{Description}\n{found}\n{await check.AskQemuAsync().ConfigureAwait(false)}");
         }
     }
+
+    public override string ToString() =>
+        $"{States.Values.Sum()} states ({string.Join(", ", States.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"))}), {StaleStates} with stale bytes, "
+        + $"{Writes} written to, {SecondReadings} second readings, {Reruns} run again, {SecondRuns} struck again";
 
     private static void LayDown(FolderState state, ChainStateCheck check, JournalNames names)
     {

@@ -12,12 +12,19 @@ namespace QedVd.Crashes.Tests.Chains;
 /// <param name="command">The command.</param>
 /// <param name="before">The chain before it, with its files in the folder that is looked at.</param>
 /// <param name="filesAfter">The files that it leaves when nobody disturbs it.</param>
-internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, TestChain before, IReadOnlyList<string> filesAfter)
+/// <param name="room">What of the room of each image may be lost.</param>
+internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, TestChain before, IReadOnlyList<string> filesAfter, LostRoom room)
 {
+    private const int Writes = 6;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, RecurseSubdirectories = true };
 
     private readonly TestChain _after = After(command, before);
     private readonly TestChain? _made = command.Makes?.Invoke(before);
+
+    // The disk as it was found to be: before the command, after it, or between; null where it could not be opened.
+    private (ChainLevel Level, GuestBytes View)? _disk;
 
     public IReadOnlyList<string> FilesAfter => filesAfter;
 
@@ -25,9 +32,16 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
 
     public string Folder { get; } = ChainCommand.FolderOf(before);
 
-    /// <summary>No byte of a guest is lost, and no image has errors; leaks are fine. What the command makes is not there, or complete.</summary>
+    /// <summary>How many levels the second reader has read.</summary>
+    public int SecondReadings { get; private set; }
+
+    /// <summary>
+    /// No byte of a guest is lost, and no image has errors; of leaks there are no more than what was being written. What the command makes is not there, or
+    /// complete. A second reader of the format sees the same. All of this only reads.
+    /// </summary>
     public async Task ShouldBeSoundAsync()
     {
+        FolderBytes found = FolderBytes.Of(Folder);
         await ShouldReadTopAsync().ConfigureAwait(false);
         foreach (ChainLevel level in Unchanged().Where(level => File.Exists(level.Path)))
         {
@@ -44,10 +58,55 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
         {
             CheckReport report = await bench.Host.CheckAsync(file, request: new ImageOpenRequest { Format = "qed" }).ConfigureAwait(false);
             Assert.True(report.IsSound, $"{Path.GetFileName(file)} has {report.Corruptions} errors: {string.Join("; ", report.Findings.Take(3))}");
+            room.ShouldNotExceed(file, Path.GetRelativePath(Folder, file), report);
         }
+
+        string[] changed = [.. found.ChangedIn(FolderBytes.Of(Folder))];
+        Assert.True(changed.Length == 0, $"{string.Join(", ", changed)} changed, and was opened for reading only");
     }
 
-    /// <summary>QEMU sees no errors either.</summary>
+    /// <summary>
+    /// What is written next to the disk changes nothing else: it reads so, also when it is opened once more, and to a second reader; no other file changes; what
+    /// is lost of the room is given back, and changes nothing. False where the disk cannot be opened before the command has done its work, or a check is due.
+    /// </summary>
+    public async Task<bool> ShouldTakeWritesAsync(Random random)
+    {
+        if (_disk is not var (top, found) || PlainChain.Read(top.Path, top.Format) is null)
+        {
+            return false;
+        }
+
+        GuestBytes view = found.Clone();
+        FolderBytes others = FolderBytes.Of(Folder);
+        using (VirtualDisk disk = bench.Host.OpenDisk(top.Path, before.Options with { Format = top.Format }))
+        {
+            int block = Math.Max(SparseBytes.SectorBytes, disk.Levels[0].BlockBytes);
+            IReadOnlyList<GuestChange> changes = ChainPlan.DrawChanges(random, view.LengthBytes, block, Writes, wholeSectors: true);
+            await Guest.ApplyAsync(disk, view, changes).ConfigureAwait(false);
+            await view.ShouldBeReadFromAsync(disk, "written to").ConfigureAwait(false);
+            await disk.FlushAsync().ConfigureAwait(false);
+            await disk.CloseAsync().ConfigureAwait(false);
+        }
+
+        await ShouldReadAsync(top, "written to and opened again", view).ConfigureAwait(false);
+        string[] changed = [.. others.ChangedIn(FolderBytes.Of(Folder)).Where(file => Path.Combine(Folder, file) != top.Path)];
+        Assert.True(changed.Length == 0, $"{string.Join(", ", changed)} changed as {top.Name} was written to");
+        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all))
+        {
+            CheckReport report = await bench.Host.CheckAsync(file, new CheckOptions { Repair = RepairMode.Leaks }, new ImageOpenRequest { Format = "qed" }).ConfigureAwait(false);
+            Assert.True(report.IsClean, $"{Path.GetFileName(file)} has {report.Corruptions} errors and {report.Leaks} leaks when the disk was written to and leaks were given back");
+        }
+
+        await ShouldReadAsync(top, "written to, and leaks given back", view).ConfigureAwait(false);
+        foreach (ChainLevel level in Unchanged().Where(level => File.Exists(level.Path)))
+        {
+            await ShouldReadAsync(level, "beneath what was written to", level.View).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    /// <summary>QEMU sees no errors either, and reads the disk as we do.</summary>
     public async Task QemuShouldAgreeAsync()
     {
         string qemuImg = Peers.Require("qemu-img");
@@ -56,6 +115,42 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
             ToolRun run = await ToolRun.RunAsync(qemuImg, ["check", "-f", "qed", file]).ConfigureAwait(false);
             Assert.True(run.ExitCode is 0 or 3, $"qemu-img check of {Path.GetFileName(file)} ends with {run.ExitCode}: {run.Output}{run.Error}");
         }
+
+        if (_disk is not var (top, view) || command.IsDamaged)
+        {
+            return;
+        }
+
+        string raw = bench["qemu.raw"];
+        ToolRun convert = await ToolRun.RunAsync(qemuImg, ["convert", "-f", "qed", "-O", "raw", top.Path, raw]).ConfigureAwait(false);
+        Assert.True(convert.ExitCode == 0, $"qemu-img convert of {top.Name} ends with {convert.ExitCode}: {convert.Error}");
+        ShouldBe(view, await File.ReadAllBytesAsync(raw).ConfigureAwait(false), $"{top.Name} for QEMU");
+    }
+
+    /// <summary>For a message: what QEMU finds in the images that are there.</summary>
+    public async Task<string> AskQemuAsync()
+    {
+        if (Peers.Find("qemu-img") is not { } qemuImg)
+        {
+            return "QEMU is not there to be asked.";
+        }
+
+        List<string> answers = [];
+        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all))
+        {
+            try
+            {
+                ToolRun run = await ToolRun.RunAsync(qemuImg, ["check", "-f", "qed", file], limit: s_patience).ConfigureAwait(false);
+                answers.Add($"{Path.GetFileName(file)} {run.ExitCode} {string.Join(' ', $"{run.Output} {run.Error}".Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}");
+            }
+            catch (Xunit.Sdk.XunitException)
+            {
+                // An image that is its own parent it opens for ever.
+                answers.Add($"{Path.GetFileName(file)} no answer");
+            }
+        }
+
+        return $"qemu-img check: {string.Join("; ", answers)}";
     }
 
     /// <summary>The command, run again, leaves what it leaves when nobody disturbs it. It runs in this process.</summary>
@@ -101,6 +196,7 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
     /// <summary>The disk under its old name, or where that is gone the one that the command leaves, reads as before, or as it must afterwards.</summary>
     private async Task ShouldReadTopAsync()
     {
+        _disk = null;
         ChainLevel top = File.Exists(before.Top.Path) ? before.Top : _after.Top;
         if (command.IsBroken && !await CanOpenAsync(top).ConfigureAwait(false))
         {
@@ -113,7 +209,7 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
             views = [old];
         }
 
-        await ShouldReadAsync(top, "the disk", views).ConfigureAwait(false);
+        _disk = (top, await ShouldReadAsync(top, "the disk", views).ConfigureAwait(false));
     }
 
     /// <summary>A disk that is not shorter yet: beyond its new end it reads as before or zero, what lay beneath does not come up. Null when it is shorter.</summary>
@@ -138,7 +234,8 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
         return view;
     }
 
-    private async Task ShouldReadAsync(ChainLevel level, string what, params GuestBytes[] views)
+    /// <summary>Returns as which of them it reads.</summary>
+    private async Task<GuestBytes> ShouldReadAsync(ChainLevel level, string what, params GuestBytes[] views)
     {
         using VirtualDisk disk = bench.Host.OpenDisk(level.Path, before.Options with { Format = level.Format, ReadOnly = true });
         Xunit.Sdk.XunitException? failure = null;
@@ -147,15 +244,31 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
             try
             {
                 await view.ShouldBeReadFromAsync(disk, what).ConfigureAwait(false);
-                return;
             }
             catch (Xunit.Sdk.XunitException exception)
             {
                 failure = exception;
+                continue;
             }
+
+            if (PlainChain.Read(level.Path, level.Format) is { } bytes)
+            {
+                SecondReadings++;
+                ShouldBe(view, bytes, $"{what}: {level.Name} for the second reader");
+            }
+
+            return view;
         }
 
         throw failure!;
+    }
+
+    private static void ShouldBe(GuestBytes view, byte[] bytes, string what)
+    {
+        Assert.True(bytes.Length == view.LengthBytes, $"{what} has {bytes.Length} bytes instead of {view.LengthBytes}");
+        byte[] expected = view.ToArray();
+        int at = expected.AsSpan().CommonPrefixLength(bytes);
+        Assert.True(at == bytes.Length, at < bytes.Length ? $"{what} is {bytes[at]:x2} instead of {expected[at]:x2} at byte {at}" : "");
     }
 
     private async Task<bool> CanOpenAsync(ChainLevel level)
