@@ -15,8 +15,8 @@ public sealed class ChainCrashTests : IDisposable
     private const int States = 300;
     private const int StatesOfSecondRuns = 60;
     private const int StaleStates = 60;
-    private const int StatesOfLongRuns = 900;
-    private const int SecondRunsOfLongRuns = 3;
+    private const int StatesOfLongRuns = 500;
+    private const int SecondRunsOfLongRuns = 2;
     private const int MostChains = 24;
 
     // Of a command that changes one name, or one sector, there are as few on any chain.

@@ -20,6 +20,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
     private const int RepeatsOfEachPosition = 12;
     private const int MostTriesOfSecondRuns = 8;
     private const int ManyStates = 8;
+    private const int MostViolations = 20;
 
     private int _unfinished;
 
@@ -112,7 +113,7 @@ internal sealed class ChainExplorer(ChainBench bench, string name, int seed, boo
         {
             FolderState sound = promisesZeros ? drawn : StaleBytes.In(drawn);
             FolderState state = defect?.Spoils(sound) ?? sound;
-            if (seen.Count >= mostStates || repeats >= RepeatsOfEachPosition * crashes.Positions)
+            if (seen.Count >= mostStates || Violations.Count >= MostViolations || repeats >= RepeatsOfEachPosition * crashes.Positions)
             {
                 break;
             }
