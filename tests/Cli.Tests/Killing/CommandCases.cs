@@ -13,7 +13,14 @@ internal static class CommandCases
     [
         new() { Name = "commit", Arguments = _ => ["commit", "-q", "@3.qed"], Apply = chain => chain.Commit(1) },
         new() { Name = "commit-base", Arguments = chain => ["commit", "-q", "-b", $"@{Base(chain).Name}", "@3.qed"], Apply = chain => chain.Commit(3), IsRepeatable = false },
-        new() { Name = "commit-delete", Arguments = chain => ["commit", "-q", "--delete-superseded", "-b", $"@{Base(chain).Name}", "@3.qed"], Apply = chain => chain.Commit(3), IsRepeatable = false },
+        new()
+        {
+            Name = "commit-delete",
+            Arguments = chain => ["commit", "-q", "--delete-superseded", "-b", $"@{Base(chain).Name}", "@3.qed"],
+            Apply = chain => chain.Commit(3),
+            IsRepeatable = false,
+            LeavesWhatItCannotDelete = true,
+        },
         new() { Name = "commit-keep", Arguments = _ => ["commit", "-q", "-d", "-b", "@1.qed", "@3.qed"], Apply = chain => chain.Commit(2), IsRepeatable = false },
         new() { Name = "rebase", Arguments = chain => ["rebase", "-q", "-b", Base(chain).Name, "-F", Base(chain).Format, "@3.qed"], Apply = chain => chain.Drop(chain.Levels.Skip(1).Take(2)) },
         new() { Name = "rebase-none", Arguments = _ => ["rebase", "-q", "-b", "", "@3.qed"], Apply = chain => chain.Drop(chain.Levels.Skip(1)) },

@@ -31,7 +31,7 @@ internal sealed partial class DisturbedCommand
                 (string, string) key = (match.Groups["thread"].Value, call);
                 made[key] = made.GetValueOrDefault(key) + 1;
                 IEnumerable<CallFault> faults = CallFault.All.Where(fault => fault.Call == call && line.Contains(fault.Part, StringComparison.Ordinal));
-                possible.AddRange(faults.Select(fault => (fault, new CallPoint(possible.Count, call, made[key]))));
+                possible.AddRange(faults.Select(fault => (fault, new CallPoint(possible.Count, call, made[key], call))));
             }
         }
 

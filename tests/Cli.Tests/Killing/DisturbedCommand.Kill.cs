@@ -15,21 +15,21 @@ internal sealed partial class DisturbedCommand
 
     /// <summary>
     /// Kills the command at a call, the N-th that one of its threads makes, and which it does not make any more: strace holds it there until the signal comes.
-    /// Only this way strace may keep out of all other calls; a signal of its own does not come through then.
+    /// Only this way strace may keep out of all other calls; a signal of its own does not come through then. Returns the call's kind; null: it ended by itself.
     /// </summary>
-    public async Task<Outcome> KillAsync(CallPoint point)
+    public async Task<string?> KillAsync(CallPoint point)
     {
         string what = string.Create(CultureInfo.InvariantCulture, $"{name}: killed at {point.Call} {point.Nth}");
         Work work = Copy("disturbed");
         string log = bench["held"];
-        string[] line = Line(["--seccomp-bpf", "-o", log, "-e", $"trace={point.Call}", "-e", string.Create(CultureInfo.InvariantCulture, $"inject={point.Call}:delay_enter={HeldMicroseconds}:when={point.Nth}")]);
+        string[] line = Line(["--seccomp-bpf", "-o", log, "-y", .. Trace(point.Call), "-e", string.Create(CultureInfo.InvariantCulture, $"inject={point.Call}:delay_enter={HeldMicroseconds}:when={point.Nth}")]);
         File.Delete(log);
         using Process process = Start(line, work.Folder);
         Task<string>[] said = [process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync()];
         Task ended = process.WaitForExitAsync();
-        bool wasKilled = false;
+        string? killed = null;
         long seenBytes = 0;
-        while (!wasKilled && await Task.WhenAny(ended, Task.Delay(PollMs)) != ended)
+        while (killed is null && await Task.WhenAny(ended, Task.Delay(PollMs)) != ended)
         {
             var file = new FileInfo(log);
             if (!file.Exists || file.Length == seenBytes)
@@ -38,12 +38,12 @@ internal sealed partial class DisturbedCommand
             }
 
             seenBytes = file.Length;
-            if (HeldThread(log, point) is { } thread)
+            if (HeldCall(log, point) is { } held)
             {
-                int number = ProcessOf(thread);
+                killed = KindOf(point.Call, held.Value);
+                int number = ProcessOf(held.Groups["thread"].Value);
                 using var command = Process.GetProcessById(number);
                 command.Kill();
-                wasKilled = true;
                 while (IsAlive(number))
                 {
                     await Task.Delay(PollMs);
@@ -55,9 +55,9 @@ internal sealed partial class DisturbedCommand
         }
 
         await ended;
-        Assert.True(process.ExitCode == (wasKilled ? Killed : 0), $"{what}: ended with {process.ExitCode}\n{await said[0]}\n{await said[1]}");
-        await CompleteAsync(work, wasKilled, what);
-        return wasKilled ? Outcome.Killed : Outcome.Ended;
+        Assert.True(process.ExitCode == (killed is null ? 0 : Killed), $"{what}: ended with {process.ExitCode}\n{await said[0]}\n{await said[1]}");
+        await CompleteAsync(work, killed is not null, what);
+        return killed;
     }
 
     private static Process Start(string[] line, string folder) => Process.Start(new ProcessStartInfo(Peers.Require("env"), line)
@@ -67,19 +67,19 @@ internal sealed partial class DisturbedCommand
         WorkingDirectory = folder,
     })!;
 
-    /// <summary>The thread that is about to make its n-th call of a name, where there is one.</summary>
-    private static string? HeldThread(string log, CallPoint point)
+    /// <summary>The n-th call of a name that a thread is about to make, where there is one.</summary>
+    private static Match? HeldCall(string log, CallPoint point)
     {
         using var file = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var reader = new StreamReader(file);
         Dictionary<string, int> made = [];
-        foreach (Match match in CallBegin().Matches(reader.ReadToEnd()))
+        foreach (Match match in CallBegin().Matches(reader.ReadToEnd()).Where(match => match.Groups["call"].Value == point.Call))
         {
             string thread = match.Groups["thread"].Value;
             made[thread] = made.GetValueOrDefault(thread) + 1;
-            if (match.Groups["call"].Value == point.Call && made[thread] == point.Nth)
+            if (made[thread] == point.Nth)
             {
-                return thread;
+                return match;
             }
         }
 
@@ -106,6 +106,6 @@ internal sealed partial class DisturbedCommand
         }
     }
 
-    [GeneratedRegex(@"^(?<thread>\d+) +(?<call>\w+)\(", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?<thread>\d+) +(?<call>\w+)\(.*", RegexOptions.Multiline)]
     private static partial Regex CallBegin();
 }

@@ -41,6 +41,7 @@ internal sealed partial class DisturbedCommand
     /// <summary>Looks at what was left, and runs the command again, undisturbed.</summary>
     private async Task CompleteAsync(Work work, bool struck, string what)
     {
+        Spoils?.Invoke(work);
         await ShouldReadAsBeforeAsync(work, what);
         bool wasDone = !struck || (!@case.IsRepeatable && await IsDoneAsync(work));
         if (!wasDone)

@@ -1,3 +1,4 @@
+using QedVd.ChainKit;
 using QedVd.TestKit;
 
 namespace QedVd.Cli.Tests.Killing;
@@ -15,15 +16,32 @@ public sealed class KillTests
         Peers.Require("strace", Measure.Kills);
         using var search = new KillSearch();
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
-        if (LongRun.Case is { } one)
+        await search.RunAsync(nameof(Commands_KilledOrFailingAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete));
+
+        TestContext.Current.TestOutputHelper?.WriteLine(search.Summary);
+        Assert.True(search.Empty.Count == 0 || !search.IsSample, $"{search}: nothing was killed of: {string.Join(", ", search.Empty)} ({search.Summary})");
+    }
+
+    [Fact]
+    public async Task Failure_PrintsTheCommand_ThatLooksAtTheSameCaseAgain()
+    {
+        Peers.Require("strace");
+        if (LongRun.Case is not null)
         {
-            await search.RunCaseAsync(one);
             return;
         }
 
-        await search.RunAsync();
+        const int Rename = 28;
+        string test = nameof(Commands_KilledOrFailingAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete);
+        using var search = new KillSearch { Spoils = work => File.WriteAllText(Path.Combine(work.Folder, "left"), "over") };
 
-        TestContext.Current.TestOutputHelper?.WriteLine(search.Summary);
-        Assert.True(search.Empty.Count == 0, $"Nothing was killed of: {string.Join(", ", search.Empty)} ({search.Summary})");
+        Xunit.Sdk.XunitException failure = await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => search.RunCaseAsync(Rename, test));
+
+        // The command, the files and the chain are those; and the same calls are drawn, in whatever order they were made.
+        string what = failure.Message[..failure.Message.IndexOf(": ", StringComparison.Ordinal)];
+        Assert.StartsWith("rename, ", what, StringComparison.Ordinal);
+        Assert.Contains(what, await CaseReplay.RunAsync(CaseReplay.CommandIn(failure.Message)), StringComparison.Ordinal);
+        CallPoint[] points = [.. Enumerable.Range(1, 40).Select(i => new CallPoint(i, $"call{i % 5}", i, $"call{i % 5}"))];
+        Assert.Equal(KillSearch.Draw(points, 9, new Random(3)), KillSearch.Draw([.. points.Reverse()], 9, new Random(3)));
     }
 }

@@ -31,16 +31,7 @@ public sealed class WriterKillTests
         var tally = new Tally();
         for (long number = search.Next(); search.GoesOn(tally.Kills, Usual); number = search.Next())
         {
-            try
-            {
-                await RunCaseAsync(search, number, tally);
-            }
-            catch
-            {
-                search.Count(Measure.Kills, 1, wrong: 1);
-                throw;
-            }
-
+            await CommandSearch.RunCaseAsync(search, number, RunCaseAsync, nameof(Writer_KilledAnywhere_LosesNothingThatWasAcknowledged));
             search.Completed(number);
         }
 
@@ -50,9 +41,22 @@ public sealed class WriterKillTests
             Assert.True(tally.AtCalls > 0 && tally.Kills > tally.AtCalls && tally.Rounds > tally.Kills && tally.Partial > 0, $"{search}: {tally}");
             Assert.True(search.IsLong || tally.Modes.Count == 3, $"{search}: only {string.Join(", ", tally.Modes)}");
         }
+
+        async Task RunCaseAsync(long number)
+        {
+            try
+            {
+                await KillWritersAsync(search, number, tally);
+            }
+            catch
+            {
+                search.Count(Measure.Kills, 1, wrong: 1);
+                throw;
+            }
+        }
     }
 
-    private static async Task RunCaseAsync(ProofSearch search, long number, Tally tally)
+    private static async Task KillWritersAsync(ProofSearch search, long number, Tally tally)
     {
         var random = new Random(search.SeedOf(number));
         using var bench = new ChainBench(ChainBench.InMemory);
