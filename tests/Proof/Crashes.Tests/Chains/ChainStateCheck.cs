@@ -3,7 +3,6 @@ using QedVd.ChainKit;
 using QedVd.Cli.CommandLine;
 using QedVd.Cli.Output;
 using QedVd.Host;
-using QedVd.TestKit;
 
 namespace QedVd.Crashes.Tests.Chains;
 
@@ -13,11 +12,8 @@ namespace QedVd.Crashes.Tests.Chains;
 /// <param name="before">The chain before it, with its files in the folder that is looked at.</param>
 /// <param name="filesAfter">The files that it leaves when nobody disturbs it.</param>
 /// <param name="room">What of the room of each image may be lost.</param>
-internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, TestChain before, IReadOnlyList<string> filesAfter, LostRoom room)
+internal sealed partial class ChainStateCheck(ChainBench bench, ChainCommand command, TestChain before, IReadOnlyList<string> filesAfter, LostRoom room)
 {
-    private const int Writes = 6;
-
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, RecurseSubdirectories = true };
 
     private readonly TestChain _after = After(command, before);
@@ -63,94 +59,6 @@ internal sealed class ChainStateCheck(ChainBench bench, ChainCommand command, Te
 
         string[] changed = [.. found.ChangedIn(FolderBytes.Of(Folder))];
         Assert.True(changed.Length == 0, $"{string.Join(", ", changed)} changed, and was opened for reading only");
-    }
-
-    /// <summary>
-    /// What is written next to the disk changes nothing else: it reads so, also when it is opened once more, and to a second reader; no other file changes; what
-    /// is lost of the room is given back, and changes nothing. False where the disk cannot be opened before the command has done its work, or a check is due.
-    /// </summary>
-    public async Task<bool> ShouldTakeWritesAsync(Random random)
-    {
-        if (_disk is not var (top, found) || PlainChain.Read(top.Path, top.Format) is null)
-        {
-            return false;
-        }
-
-        GuestBytes view = found.Clone();
-        FolderBytes others = FolderBytes.Of(Folder);
-        using (VirtualDisk disk = bench.Host.OpenDisk(top.Path, before.Options with { Format = top.Format }))
-        {
-            int block = Math.Max(SparseBytes.SectorBytes, disk.Levels[0].BlockBytes);
-            IReadOnlyList<GuestChange> changes = ChainPlan.DrawChanges(random, view.LengthBytes, block, Writes, wholeSectors: true);
-            await Guest.ApplyAsync(disk, view, changes).ConfigureAwait(false);
-            await view.ShouldBeReadFromAsync(disk, "written to").ConfigureAwait(false);
-            await disk.FlushAsync().ConfigureAwait(false);
-            await disk.CloseAsync().ConfigureAwait(false);
-        }
-
-        await ShouldReadAsync(top, "written to and opened again", view).ConfigureAwait(false);
-        string[] changed = [.. others.ChangedIn(FolderBytes.Of(Folder)).Where(file => Path.Combine(Folder, file) != top.Path)];
-        Assert.True(changed.Length == 0, $"{string.Join(", ", changed)} changed as {top.Name} was written to");
-        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all))
-        {
-            CheckReport report = await bench.Host.CheckAsync(file, new CheckOptions { Repair = RepairMode.Leaks }, new ImageOpenRequest { Format = "qed" }).ConfigureAwait(false);
-            Assert.True(report.IsClean, $"{Path.GetFileName(file)} has {report.Corruptions} errors and {report.Leaks} leaks when the disk was written to and leaks were given back");
-        }
-
-        await ShouldReadAsync(top, "written to, and leaks given back", view).ConfigureAwait(false);
-        foreach (ChainLevel level in Unchanged().Where(level => File.Exists(level.Path)))
-        {
-            await ShouldReadAsync(level, "beneath what was written to", level.View).ConfigureAwait(false);
-        }
-
-        return true;
-    }
-
-    /// <summary>QEMU sees no errors either, and reads the disk as we do.</summary>
-    public async Task QemuShouldAgreeAsync()
-    {
-        string qemuImg = Peers.Require("qemu-img");
-        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all).Where(file => !(command.IsDamaged || command.IsBroken) || file != before.Top.Path))
-        {
-            ToolRun run = await ToolRun.RunAsync(qemuImg, ["check", "-f", "qed", file]).ConfigureAwait(false);
-            Assert.True(run.ExitCode is 0 or 3, $"qemu-img check of {Path.GetFileName(file)} ends with {run.ExitCode}: {run.Output}{run.Error}");
-        }
-
-        if (_disk is not var (top, view) || command.IsDamaged)
-        {
-            return;
-        }
-
-        string raw = bench["qemu.raw"];
-        ToolRun convert = await ToolRun.RunAsync(qemuImg, ["convert", "-f", "qed", "-O", "raw", top.Path, raw]).ConfigureAwait(false);
-        Assert.True(convert.ExitCode == 0, $"qemu-img convert of {top.Name} ends with {convert.ExitCode}: {convert.Error}");
-        ShouldBe(view, await File.ReadAllBytesAsync(raw).ConfigureAwait(false), $"{top.Name} for QEMU");
-    }
-
-    /// <summary>For a message: what QEMU finds in the images that are there.</summary>
-    public async Task<string> AskQemuAsync()
-    {
-        if (Peers.Find("qemu-img") is not { } qemuImg)
-        {
-            return "QEMU is not there to be asked.";
-        }
-
-        List<string> answers = [];
-        foreach (string file in Directory.GetFiles(Folder, "*.qed", s_all))
-        {
-            try
-            {
-                ToolRun run = await ToolRun.RunAsync(qemuImg, ["check", "-f", "qed", file], limit: s_patience).ConfigureAwait(false);
-                answers.Add($"{Path.GetFileName(file)} {run.ExitCode} {string.Join(' ', $"{run.Output} {run.Error}".Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}");
-            }
-            catch (Xunit.Sdk.XunitException)
-            {
-                // An image that is its own parent it opens for ever.
-                answers.Add($"{Path.GetFileName(file)} no answer");
-            }
-        }
-
-        return $"qemu-img check: {string.Join("; ", answers)}";
     }
 
     /// <summary>The command, run again, leaves what it leaves when nobody disturbs it. It runs in this process.</summary>
