@@ -69,7 +69,7 @@ internal sealed class KillSearch : IDisposable
     public bool IsSample => _search.Only is null && (!_search.IsLong || Interlocked.Read(ref _cases) >= s_cases.Length);
 
     // Which calls there are is known only when each command has run.
-    private bool IsIncomplete => !_search.IsLong && Interlocked.Read(ref _cases) < 3 * s_cases.Length && Empty.Count > 0;
+    private bool IsIncomplete => IsSample && Interlocked.Read(ref _cases) < 3 * s_cases.Length && Empty.Count > 0;
 
     // In a normal run a few of each, in a long one most of what a small chain makes the command do; errors have a search of their own.
     private int KillsOfACase => _search.IsLong ? 18 : 3;
