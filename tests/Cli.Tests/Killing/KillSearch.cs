@@ -12,7 +12,9 @@ internal sealed class KillSearch : IDisposable
     public const string Name = "kill";
 
     private const int LeastKills = 100;
-    private const int LargeEvery = 11;
+
+    // No divisor in common with the number of commands: each meets a large chain at times.
+    private const int LargeEvery = 10;
     private const int RareOfACase = 2;
     private const int MostTries = 3;
 
