@@ -140,7 +140,7 @@ public sealed class FaultLoopTests
         Assert.True(Images.Check(file).IsSound);
     }
 
-    private static FaultScenario Scenario(string request, ConsistencyMode mode, bool withParent)
+    internal static FaultScenario Scenario(string request, ConsistencyMode mode, bool withParent)
     {
         byte[]? parent = withParent ? ConcurrencyTests.Pattern(Size - (2 * Cluster), 77) : null;
         SimulatedFile file = Images.Create(Size, Cluster, 1, withParent);

@@ -6,7 +6,8 @@ namespace QedVd.TestKit;
 /// Runs a scenario again and again, with a fault at its 1st, 2nd, 3rd ... storage operation until none strikes any more, in every way of
 /// <see cref="FaultVariant.All"/>, and each way once, sticky, and once with a power cut behind it. What must hold each time: an
 /// <see cref="ImageException"/> or a truthful success; each sector old or new, in memory, in the file and after a crash; the image sound; memory and
-/// file agree once a flush succeeds; what failed once can be tried again, unless it was a barrier, which fences; nothing stays open or pinned.
+/// file agree once a flush succeeds; what failed once can be tried again, unless it was a barrier, which fences; a failure names the file; nothing stays
+/// open or pinned.
 /// </summary>
 /// <example><code>
 /// await FaultLoop.RunAsync(new FaultScenario { Name = "resize", Backend = backend, File = file, Before = bytes, After = longer,
@@ -101,6 +102,7 @@ public sealed class FaultLoop
 
         bool hasStruck = _fault.Hits > 0;
         Assert.True(hasStruck || failure is null, $"{What}failed without a fault: {failure}");
+        Assert.True(failure?.Message.Contains(_file.Name, StringComparison.Ordinal) != false, $"{What}the message does not name the file '{_file.Name}': {failure?.Message}");
         if (_mode == FaultMode.ThenCrash && hasStruck && _scenario.MayCrash)
         {
             await CheckCrashesAsync(failure is null);
@@ -206,6 +208,12 @@ public sealed class FaultLoop
 
     private async Task CheckFileAsync(SimulatedFile file, bool isDone)
     {
+        if (_scenario.CheckFile is not null)
+        {
+            await LookAsync(file, isDone, "the file");
+            return;
+        }
+
         await CheckSoundAsync(file, "the file");
         await using IDiskImage image = await OpenAsync(file, readOnly: true);
         byte[] now = await ReadAsync(image);
@@ -228,6 +236,12 @@ public sealed class FaultLoop
         PowerLossOptions few = new() { ExhaustiveUnits = 3, Samples = 4, Seed = _nth };
         foreach (CrashState state in CrashStates.OfPowerLoss(_file, _file.Trace.Count, few).Take(MostCrashStates))
         {
+            if (_scenario.CheckFile is not null)
+            {
+                await LookAsync(state.File, isDone && _scenario.IsDurableWhenDone, state.Description);
+                continue;
+            }
+
             await CheckSoundAsync(state.File, state.Description);
             await using IDiskImage image = await OpenAsync(state.File, readOnly: true);
             byte[] now = await ReadAsync(image);
@@ -241,6 +255,18 @@ public sealed class FaultLoop
             }
 
             AssertEither(image, state.Description);
+        }
+    }
+
+    private async Task LookAsync(SimulatedFile file, bool isDone, string where)
+    {
+        try
+        {
+            await _scenario.CheckFile!(file, isDone);
+        }
+        catch (Exception exception)
+        {
+            Assert.Fail($"{What}{where}, {(isDone ? "" : "not ")}done: {exception.Message}");
         }
     }
 

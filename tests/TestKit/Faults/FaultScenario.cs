@@ -27,7 +27,7 @@ public sealed record FaultScenario
     /// <summary>The operation, on the open image. Must be one that may be tried again. Give this or <see cref="ActOnFile"/>.</summary>
     public Func<IDiskImage, ValueTask>? Act { get; init; }
 
-    /// <summary>The operation, on the closed image: opening, checking, repairing. It leaves no storage open, whatever happens.</summary>
+    /// <summary>The operation, on the closed image or on what is to become one: opening, checking, repairing, creating. It leaves no storage open, whatever happens.</summary>
     public Func<SimulatedFile, ValueTask>? ActOnFile { get; init; }
 
     /// <summary>Whether what the operation did is durable when it has succeeded.</summary>
@@ -36,7 +36,13 @@ public sealed record FaultScenario
     /// <summary>Whether the operation ends with a closed image.</summary>
     public bool Closes { get; init; }
 
-    /// <summary>The disk when the operation begins, as a reader sees it.</summary>
+    /// <summary>
+    /// Looks at a file that the operation has left, in the place of the loop's own look: for images that cannot be read before it (damaged ones, or none yet).
+    /// Told whether the operation has succeeded, durably after a crash; fails the test itself. Null: the loop looks.
+    /// </summary>
+    public Func<SimulatedFile, bool, ValueTask>? CheckFile { get; init; }
+
+    /// <summary>The disk when the operation begins, as a reader sees it. Empty with <see cref="CheckFile"/>.</summary>
     public required byte[] Before { get; init; }
 
     /// <summary>The disk when it has succeeded; null: as before.</summary>
