@@ -1,6 +1,9 @@
 namespace QedVd.Cli.Tests.Faults;
 
-/// <summary>How an operation of a storage goes wrong.</summary>
+/// <summary>
+/// How an operation that a backend asks of a storage goes wrong. What the host asks of files itself (locks, names, folders, copies between two files) goes
+/// wrong in <see cref="CallFault"/>: no backend is between them.
+/// </summary>
 internal enum FaultKind
 {
     /// <summary>A read fails.</summary>

@@ -106,8 +106,6 @@ internal sealed class FaultedStorage(IImageStorage inner, StorageFaults faults) 
         return inner.AllocateAsync(offset, lengthBytes, cancellationToken);
     }
 
-    public long CopyRange(long sourceOffset, IImageStorage target, long targetOffset, long lengthBytes) => inner.CopyRange(sourceOffset, target, targetOffset, lengthBytes);
-
     public void AdviseSequential() => inner.AdviseSequential();
 
     public void Dispose() => inner.Dispose();

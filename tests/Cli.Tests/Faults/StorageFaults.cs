@@ -16,6 +16,9 @@ internal sealed class StorageFaults
     private bool _isSticky;
     private Action? _struck;
 
+    /// <summary>Put between each backend and its storages: a planted defect.</summary>
+    public Func<IImageBackend, IImageBackend> Plant { get; init; } = backend => backend;
+
     /// <summary>How often it went wrong.</summary>
     public int Hits { get; private set; }
 
@@ -23,8 +26,8 @@ internal sealed class StorageFaults
     public DiskHostOptions HostOptions()
     {
         var options = new DiskHostOptions { LoadDefaultPlugins = false };
-        options.Backends.Add(new FaultedBackend(new QedBackend(), this));
-        options.Backends.Add(new FaultedBackend(new RawBackend(), this));
+        options.Backends.Add(new FaultedBackend(Plant(new QedBackend()), this));
+        options.Backends.Add(new FaultedBackend(Plant(new RawBackend()), this));
         return options;
     }
 

@@ -31,6 +31,12 @@ internal sealed partial class DisturbedCommand
         bool hasFailed = Told(run, what);
         Assert.True(!hasFailed || faults.Hits > 0, $"{what}: it did not happen, and the command failed: {run.Error}");
         Assert.True(hasFailed || faults.Hits == 0 || kind != FaultKind.Barrier, $"{what}: nothing is sure to be durable, and it ended well\n{run.Output}\n{run.Error}");
+        ShouldNameAFile(run, work, what);
+        if (hasFailed)
+        {
+            await ShouldHaveMadeNothingByHalvesAsync(work, what);
+        }
+
         await CompleteAsync(work, hasFailed, what);
         if (crashed is not null)
         {
@@ -39,5 +45,28 @@ internal sealed partial class DisturbedCommand
         }
 
         return faults.Hits > 0;
+    }
+
+    /// <summary>Who is told of an error is told of which file. What a check finds is none.</summary>
+    private void ShouldNameAFile(ToolRun run, Work work, string what)
+    {
+        IEnumerable<string> names = work.Files.Concat(pristine.Files).Concat(_filesAfter).Select(file => Path.GetFileName(file));
+        Assert.True(
+            run.ExitCode == 0 || (@case.HasFindings && run.Error.Length == 0) || names.Any(name => run.Error.Contains(name, StringComparison.Ordinal)),
+            $"{what}: the error names no file\n{run.Error}");
+    }
+
+    /// <summary>
+    /// A command that was told of a failure, and could clean up, leaves no file that was not there; what makes images, none at all, or all of them: the failure
+    /// then came after that.
+    /// </summary>
+    private async Task ShouldHaveMadeNothingByHalvesAsync(Work work, string what)
+    {
+        string[] made = [.. work.Files.Except(pristine.Files).Where(file => @case.Makes is not null || !(_filesAfter.Contains(file) || IsLeftForTheNext(file)))];
+        Assert.True(made.Length == 0 || work.Files.SequenceEqual(_filesAfter), $"{what}: it failed, and left {string.Join(", ", made)}");
+        if (made.Length > 0)
+        {
+            await @case.Makes!(After(work.Chain)).ShouldHoldAsync($"{what}: it failed, and left all that it makes");
+        }
     }
 }

@@ -59,6 +59,12 @@ internal sealed partial class DisturbedCommand
     private async Task<bool> TellAsync(Work work, ToolRun run, string what)
     {
         bool hasFailed = Told(run, what);
+        ShouldNameAFile(run, work, what);
+        if (hasFailed)
+        {
+            await ShouldHaveMadeNothingByHalvesAsync(work, what);
+        }
+
         await CompleteAsync(work, hasFailed, what);
         return hasFailed;
     }

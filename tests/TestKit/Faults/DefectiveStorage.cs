@@ -1,52 +1,23 @@
-using QedVd.TestKit;
-
-namespace QedVd.Backends.Qed.Tests.Engine;
+namespace QedVd.TestKit;
 
 /// <summary>A storage that makes of failures what an engine with a defect would.</summary>
-internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Defect defect) : ForwardingStorage(inner), IImageStorage
+internal sealed class DefectiveStorage(IImageStorage inner, PlantedDefect defect) : ForwardingStorage(inner), IImageStorage
 {
     private long _failedAt = -1;
-
-    internal enum Defect
-    {
-        /// <summary>A write that fails is taken for done.</summary>
-        LostWrite,
-
-        /// <summary>What could not be written is thought to be there when it is tried again.</summary>
-        DroppedRetry,
-
-        /// <summary>A barrier that fails is taken for done.</summary>
-        LostBarrier,
-
-        /// <summary>A length that could not be set is thought to be there.</summary>
-        LostLength,
-
-        /// <summary>Room that there is none of is thought to be taken.</summary>
-        LostRoom,
-
-        /// <summary>What cannot be read is taken for zeros.</summary>
-        ReadOfZeros,
-
-        /// <summary>The error does not say which file.</summary>
-        NamelessError,
-
-        /// <summary>The storage stays open.</summary>
-        LeftOpen,
-    }
 
     public new int Read(long offset, Span<byte> buffer)
     {
         try
         {
             int read = Inner.Read(offset, buffer);
-            if (defect != Defect.ReadOfZeros)
+            if (defect != PlantedDefect.ReadOfZeros)
             {
                 return read;
             }
 
             buffer[read..].Clear();
         }
-        catch (ImageException) when (defect == Defect.ReadOfZeros)
+        catch (ImageException) when (defect == PlantedDefect.ReadOfZeros)
         {
             buffer.Clear();
         }
@@ -58,7 +29,7 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
 
     public override void Write(long offset, ReadOnlySpan<byte> buffer)
     {
-        if (defect == Defect.DroppedRetry && _failedAt == offset)
+        if (defect == PlantedDefect.DroppedRetry && _failedAt == offset)
         {
             _failedAt = -1;
             return;
@@ -71,7 +42,7 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
         catch (ImageException exception)
         {
             _failedAt = offset;
-            Tell(exception, Defect.LostWrite);
+            Tell(exception, PlantedDefect.LostWrite);
         }
     }
 
@@ -81,7 +52,7 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
         return default;
     }
 
-    public override void Barrier() => Do(Inner.Barrier, Defect.LostBarrier);
+    public override void Barrier() => Do(Inner.Barrier, PlantedDefect.LostBarrier);
 
     public override ValueTask BarrierAsync(CancellationToken cancellationToken = default)
     {
@@ -89,7 +60,7 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
         return default;
     }
 
-    public new void SetLength(long lengthBytes) => Do(() => Inner.SetLength(lengthBytes), Defect.LostLength);
+    public new void SetLength(long lengthBytes) => Do(() => Inner.SetLength(lengthBytes), PlantedDefect.LostLength);
 
     public new ValueTask SetLengthAsync(long lengthBytes, CancellationToken cancellationToken = default)
     {
@@ -97,7 +68,7 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
         return default;
     }
 
-    public new void Allocate(long offset, long lengthBytes) => Do(() => Inner.Allocate(offset, lengthBytes), Defect.LostRoom);
+    public new void Allocate(long offset, long lengthBytes) => Do(() => Inner.Allocate(offset, lengthBytes), PlantedDefect.LostRoom);
 
     public new ValueTask AllocateAsync(long offset, long lengthBytes, CancellationToken cancellationToken = default)
     {
@@ -107,15 +78,15 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
 
     void IDisposable.Dispose()
     {
-        if (defect != Defect.LeftOpen)
+        if (defect != PlantedDefect.LeftOpen)
         {
             Dispose();
         }
     }
 
-    ValueTask IAsyncDisposable.DisposeAsync() => defect != Defect.LeftOpen ? DisposeAsync() : default;
+    ValueTask IAsyncDisposable.DisposeAsync() => defect != PlantedDefect.LeftOpen ? DisposeAsync() : default;
 
-    private void Do(Action act, Defect lost)
+    private void Do(Action act, PlantedDefect lost)
     {
         try
         {
@@ -127,13 +98,13 @@ internal sealed class DefectiveStorage(IImageStorage inner, DefectiveStorage.Def
         }
     }
 
-    private void Tell(ImageException exception, Defect lost)
+    private void Tell(ImageException exception, PlantedDefect lost)
     {
         if (defect == lost)
         {
             return;
         }
 
-        throw defect == Defect.NamelessError ? new ImageException(exception.Kind, "it did not work") : exception;
+        throw defect == PlantedDefect.NamelessError ? new ImageException(exception.Kind, "it did not work") : exception;
     }
 }
