@@ -15,7 +15,6 @@ public sealed partial class PlantedFaultTests
     [InlineData(PlantedDefect.LostBarrier, "commit", "Barrier", "it ended well")]
     [InlineData(PlantedDefect.LostWrite, "write", "Write", "")]
     [InlineData(PlantedDefect.LostWrite, "commit", "Write", "")]
-    [InlineData(PlantedDefect.DroppedRetry, "write", "Write", "")]
     [InlineData(PlantedDefect.ReadOfZeros, "convert", "Read", "")]
     [InlineData(PlantedDefect.HalfMadeFile, "create", "Write", "it failed, and left")]
     [InlineData(PlantedDefect.HalfMadeFile, "convert", "Barrier", "it failed, and left")]
