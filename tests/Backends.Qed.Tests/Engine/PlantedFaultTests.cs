@@ -30,6 +30,10 @@ public sealed class PlantedFaultTests
         await ShouldBeFoundAsync(RepairFaultTests.Scenario(new DefectiveBackend(new QedBackend(), defect), "repair", image.File.Copy(), RepairMode.All), finding);
     }
 
+    [Fact]
+    public async Task Check_WithADefect_IsFound() =>
+        await ShouldBeFoundAsync(RepairFaultTests.Checking(new DefectiveBackend(new QedBackend(), PlantedDefect.ReadOfZeros), "entries of two tables share a cluster"), "Assert.Equal");
+
     [Theory]
     [InlineData(PlantedDefect.LostWrite, "not a QED image")]
     [InlineData(PlantedDefect.LostRoom, "l1_table_offset")]

@@ -64,21 +64,27 @@ public sealed class RepairFaultTests
     [InlineData("entries of two tables share a cluster")]
     public async Task Check_WithAFaultAtEachOfItsOperations_SaysWhatIsThere_OrThatItCouldNotLook(string name)
     {
+        int struck = await FaultLoop.RunAsync(Checking(s_backend, name));
+
+        Assert.InRange(struck, 10, int.MaxValue);
+    }
+
+    internal static FaultScenario Checking(IImageBackend backend, string name)
+    {
         QedImageBytes image = Damage.Damage.Sound(isFlagged: false);
         Damage.Damage.All.Single(each => each.Name == name).Apply(image);
         string content = image.File.ComputeHash();
         string truth = Found(Images.Check(image.File));
-
-        int struck = await FaultLoop.RunAsync(new FaultScenario
+        return new FaultScenario
         {
             Name = $"check, {name}",
-            Backend = s_backend,
+            Backend = backend,
             File = image.File.Copy(),
             Before = [],
             ActOnFile = async file =>
             {
                 using SimulatedStorage storage = file.Open(readOnly: true);
-                CheckReport report = await s_backend.CheckAsync(storage, new CheckOptions());
+                CheckReport report = await backend.CheckAsync(storage, new CheckOptions());
                 Require(report.CheckErrors == 0, file, "could not look everywhere");
                 Assert.Equal(truth, Found(report));
             },
@@ -87,9 +93,7 @@ public sealed class RepairFaultTests
                 Assert.Equal(content, file.ComputeHash());
                 return default;
             },
-        });
-
-        Assert.InRange(struck, 10, int.MaxValue);
+        };
     }
 
     internal static FaultScenario Scenario(IImageBackend backend, string name, SimulatedFile file, RepairMode mode)
