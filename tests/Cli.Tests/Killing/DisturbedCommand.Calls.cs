@@ -11,6 +11,9 @@ internal sealed partial class DisturbedCommand
     // Where it asks, the file system is called XFS, whose files can share blocks: the kernel copies between files in memory as well.
     private static readonly string[] s_asXfs = ["-e", "inject=fstatfs:poke_exit=@arg2=4253465800000000"];
 
+    /// <summary>How often it was killed behind a fault.</summary>
+    public int KillsBehind { get; private set; }
+
     /// <summary>Runs the command undisturbed, looks at what it leaves, and returns at which calls on its files each fault can happen.</summary>
     public async Task<ILookup<CallFault, CallPoint>> MeasureCallsAsync()
     {
@@ -96,8 +99,10 @@ internal sealed partial class DisturbedCommand
         CallPoint last = behind[random.Next(behind.Length)];
         string then = string.Create(CultureInfo.InvariantCulture, $"{what}, then killed at {last.Call} {last.Nth}");
         Work work = Copy("disturbed");
-        ToolRun run = await RunAsync(work, ["-o", "/dev/null", .. inject, "-e", string.Create(CultureInfo.InvariantCulture, $"inject={last.Call}:signal=KILL:when={last.Nth}")], seccomp: false);
+        string kill = string.Create(CultureInfo.InvariantCulture, $"inject={last.Call}:signal=KILL:when={last.Nth}");
+        ToolRun run = await RunAsync(work, ["-o", "/dev/null", .. inject, "-e", kill], seccomp: false);
         bool wasKilled = run.ExitCode == Killed;
+        KillsBehind += wasKilled ? 1 : 0;
         await CompleteAsync(work, wasKilled || Told(run, then), then, fault.MayLeaveFiles);
     }
 

@@ -5,7 +5,7 @@ using QedVd.TestKit;
 namespace QedVd.Backends.Qed.Tests.Repair;
 
 /// <summary>Repairs and checks of images that are wrong in one way each, with a fault at each storage operation in turn; see <see cref="FaultLoop"/>.</summary>
-public sealed class RepairFaultTests
+public sealed class RepairFaultLoopTests
 {
     private const int Cluster = 4096;
 
@@ -125,7 +125,8 @@ public sealed class RepairFaultTests
         };
     }
 
-    private static string Found(CheckReport report) => string.Join('\n', [$"{report.Corruptions} {report.Leaks}", .. report.Findings.Select(finding => finding.ToString())]);
+    private static string Found(CheckReport report) =>
+        string.Join('\n', [$"{report.Corruptions} {report.Leaks}", .. report.Findings.Select(finding => finding.ToString())]);
 
     /// <summary>A report that says so is as good as an error.</summary>
     private static void Require(bool isTrue, SimulatedFile file, string what)

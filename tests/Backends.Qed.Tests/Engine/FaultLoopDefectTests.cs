@@ -5,7 +5,7 @@ using QedVd.TestKit;
 namespace QedVd.Backends.Qed.Tests.Engine;
 
 /// <summary>That <see cref="FaultLoop"/> finds what it looks for: an engine that does not hear of failures, or does not pass them on.</summary>
-public sealed class PlantedFaultTests
+public sealed class FaultLoopDefectTests
 {
     [Theory]
     [InlineData(PlantedDefect.LostWrite, "in place", "byte")]
@@ -16,8 +16,11 @@ public sealed class PlantedFaultTests
     [InlineData(PlantedDefect.ReadOfZeros, "part", "byte")]
     [InlineData(PlantedDefect.NamelessError, "allocate", "does not name the file")]
     [InlineData(PlantedDefect.LeftOpen, "close", "storages are still open")]
-    public async Task Request_OfAnEngineWithADefect_IsFound(PlantedDefect defect, string request, string finding) =>
-        await ShouldBeFoundAsync(FaultLoopTests.Scenario(request, ConsistencyMode.Ordered, withParent: request == "part") with { Backend = new DefectiveBackend(new QedBackend(), defect) }, finding);
+    public async Task Request_OfAnEngineWithADefect_IsFound(PlantedDefect defect, string request, string finding)
+    {
+        FaultScenario scenario = FaultLoopTests.Scenario(request, ConsistencyMode.Ordered, withParent: request == "part");
+        await ShouldBeFoundAsync(scenario with { Backend = new DefectiveBackend(new QedBackend(), defect) }, finding);
+    }
 
     [Theory]
     [InlineData(PlantedDefect.LostWrite, "reads differently")]
@@ -27,19 +30,22 @@ public sealed class PlantedFaultTests
     {
         QedImageBytes image = Damage.Damage.Sound(isFlagged: true);
         Damage.Damage.All.Single(damage => damage.Name == "two L1 entries share a table").Apply(image);
-        await ShouldBeFoundAsync(RepairFaultTests.Scenario(new DefectiveBackend(new QedBackend(), defect), "repair", image.File.Copy(), RepairMode.All), finding);
+        await ShouldBeFoundAsync(RepairFaultLoopTests.Scenario(new DefectiveBackend(new QedBackend(), defect), "repair", image.File.Copy(), RepairMode.All), finding);
     }
 
     [Fact]
-    public async Task Check_WithADefect_IsFound() =>
-        await ShouldBeFoundAsync(RepairFaultTests.Checking(new DefectiveBackend(new QedBackend(), PlantedDefect.ReadOfZeros), "entries of two tables share a cluster"), "Assert.Equal");
+    public async Task Check_WithADefect_IsFound()
+    {
+        var backend = new DefectiveBackend(new QedBackend(), PlantedDefect.ReadOfZeros);
+        await ShouldBeFoundAsync(RepairFaultLoopTests.Checking(backend, "entries of two tables share a cluster"), "Assert.Equal");
+    }
 
     [Theory]
     [InlineData(PlantedDefect.LostWrite, "not a QED image")]
     [InlineData(PlantedDefect.LostRoom, "l1_table_offset")]
     [InlineData(PlantedDefect.NamelessError, "does not name the file")]
     public async Task Creation_WithADefect_IsFound(PlantedDefect defect, string finding) =>
-        await ShouldBeFoundAsync(CreationFaultTests.Scenario(new DefectiveBackend(new QedBackend(), defect), Images.CreateOptions(1 << 20, 4096, 2)), finding);
+        await ShouldBeFoundAsync(CreationFaultLoopTests.Scenario(new DefectiveBackend(new QedBackend(), defect), Images.CreateOptions(1 << 20, 4096, 2)), finding);
 
     private static async Task ShouldBeFoundAsync(FaultScenario scenario, string finding)
     {

@@ -3,8 +3,11 @@ using QedVd.TestKit;
 
 namespace QedVd.Backends.Qed.Tests.Creation;
 
-/// <summary>Creation with a fault at each storage operation in turn; see <see cref="FaultLoop"/>. What becomes of the file's name then is the host's: see FaultMatrixTests.</summary>
-public sealed class CreationFaultTests
+/// <summary>
+/// Creation with a fault at each storage operation in turn; see <see cref="FaultLoop"/>. What becomes of the file's name then is the host's business: the
+/// commands that create are failed with all others.
+/// </summary>
+public sealed class CreationFaultLoopTests
 {
     private static readonly QedBackend s_backend = new();
 
