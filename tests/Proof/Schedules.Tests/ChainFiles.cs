@@ -10,6 +10,7 @@ internal sealed class ChainFiles
 {
     public const int Cluster = 4096;
     private const string Folder = "/chain/";
+    private const string Other = "other";
 
     private static readonly QedBackend s_backend = new();
 
@@ -25,7 +26,7 @@ internal sealed class ChainFiles
         for (int i = 0; i < levels; i++)
         {
             sizes[i] = i == 0 || random.Next(3) > 0 ? SizeBytes : Math.Max(Cluster, SizeBytes + (512 * random.Next(-60, 60)));
-            held[i] = Make(random, history, i, i + 1 < levels, sizes[i]);
+            held[i] = Make(random, history, $"level{i}", i + 1 < levels ? $"level{i + 1}" : null, sizes[i]);
         }
 
         for (long sector = 0; sector * SectorHistory.SectorBytes < SizeBytes; sector++)
@@ -42,7 +43,7 @@ internal sealed class ChainFiles
     /// <summary>Of the disk, to begin with.</summary>
     public long SizeBytes { get; }
 
-    /// <summary>Top first.</summary>
+    /// <summary>Top first; behind them what <see cref="MakeOther"/> made.</summary>
     public IReadOnlyList<SimulatedFile> Files => _files;
 
     /// <summary>Opens the chain whose top has this name, as its images name their parents.</summary>
@@ -66,7 +67,7 @@ internal sealed class ChainFiles
     public async ValueTask<VirtualDisk> OpenAsync(Scheduler scheduler, TablePool pool, ConsistencyMode mode, Func<IImageStorage, IImageStorage> wrap)
     {
         List<Level> levels = [];
-        foreach (SimulatedFile file in _files)
+        foreach (SimulatedFile file in _files.Where(file => file.Name != Folder + Other))
         {
             bool isTop = levels.Count == 0;
             IImageStorage storage = wrap(scheduler.Open(file));
@@ -76,6 +77,24 @@ internal sealed class ChainFiles
         }
 
         return Compose(levels, new DiskOpenOptions { Mode = mode });
+    }
+
+    /// <summary>Makes an image that the top may be put over: with content of its own, which no guest may ever see, and beneath it nothing or the chain's last level.</summary>
+    public void MakeOther(Random random, SectorHistory history)
+    {
+        string? beneath = _files.Count > 1 && random.Next(2) == 0 ? System.IO.Path.GetFileName(_files[^1].Name) : null;
+        Make(random, history, Other, beneath, Math.Max(Cluster, SizeBytes + (512 * random.Next(-60, 60))));
+    }
+
+    /// <summary>Opens what <see cref="MakeOther"/> made under a scheduler, over that of these levels, if any, that it names.</summary>
+    public async ValueTask<IReadOnlyList<Level>> OpenOtherAsync(Scheduler scheduler, TablePool pool, Func<IImageStorage, IImageStorage> wrap, IReadOnlyList<Level> chain)
+    {
+        SimulatedFile file = _files.Single(each => each.Name == Folder + Other);
+        IImageStorage storage = wrap(scheduler.Open(file));
+        IDiskImage image = await s_backend.OpenAsync(storage, new ImageOpenOptions { Tables = pool, Time = scheduler.Time, Flags = ImageOpenFlags.ReadOnly }).ConfigureAwait(false);
+        Level[] parents = [new Level { Image = image, Path = file.Name, FormatId = QedBackend.Id, Storage = storage }, .. image.Parent is null ? [] : chain.TakeLast(1)];
+        await VirtualDisk.TellBeneathAsync<AsyncIo>(new Generation([chain[0], .. parents]), 1, default).ConfigureAwait(false);
+        return parents;
     }
 
     /// <summary>A new, empty image over the chain, opened under a scheduler.</summary>
@@ -114,12 +133,12 @@ internal sealed class ChainFiles
         FormatOptions = new Dictionary<string, string> { ["cluster_size"] = $"{Cluster}", ["table_size"] = "1", ["qemu_compat"] = "off" },
     });
 
-    private Dictionary<long, int> Make(Random random, SectorHistory history, int level, bool hasParent, long sizeBytes)
+    private Dictionary<long, int> Make(Random random, SectorHistory history, string name, string? parent, long sizeBytes)
     {
-        var file = new SimulatedFile($"{Folder}level{level}");
+        var file = new SimulatedFile(Folder + name);
         using (SimulatedStorage storage = file.Open())
         {
-            Create(storage, sizeBytes, hasParent ? $"level{level + 1}" : null);
+            Create(storage, sizeBytes, parent);
         }
 
         Dictionary<long, int> held = [];

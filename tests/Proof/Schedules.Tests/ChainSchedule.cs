@@ -11,7 +11,7 @@ internal sealed class ChainSchedule
 
     private static readonly string[] s_operations =
     [
-        "commit", "commit past a level", "flatten", "merge up", "merge down", "merge beneath", "compact", "grow", "shrink", "read-only and back", "snapshot", "close", "nothing",
+        "commit", "commit past a level", "flatten", "rebase", "merge up", "merge down", "merge beneath", "compact", "grow", "shrink", "read-only and back", "snapshot", "close", "nothing",
     ];
 
     private static readonly RequestKind[][] s_mixes =
@@ -52,6 +52,11 @@ internal sealed class ChainSchedule
         _pool = new TablePool(_random.Next(4) switch { 0 => 1, 1 => 3, _ => 64 } * (long)TablePage.SizeBytes);
         _mode = _random.Next(6) switch { 0 => ConsistencyMode.Lazy, 1 => ConsistencyMode.WriteThrough, _ => ConsistencyMode.Ordered };
         _operation = Possible(s_operations[_random.Next(s_operations.Length)], levels);
+        if (_operation == "rebase")
+        {
+            _chain.MakeOther(_random, _history);
+        }
+
         _cancels = _random.Next(5) == 0;
         long reach = (_operation == "shrink" ? _chain.SizeBytes / 2 : _chain.SizeBytes) / Cluster;
         for (int i = _random.Next(1, 5); i > 0; i--)
@@ -253,6 +258,12 @@ internal sealed class ChainSchedule
                 break;
             case "flatten":
                 await disk.FlattenAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
+                break;
+            case "rebase":
+                await LiveRebase.RunAsync(
+                    disk,
+                    chain => chain.Count > 2 && _random.Next(2) == 0 ? new([.. chain.Skip(2)]) : _chain.OpenOtherAsync(Scheduler, _pool, _wrap, chain),
+                    cancellationToken).ConfigureAwait(false);
                 break;
             case "merge up":
                 await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Up, ToDepth = _chain.Files.Count - 1 }, cancellationToken: cancellationToken).ConfigureAwait(false);
