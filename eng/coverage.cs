@@ -1,7 +1,11 @@
 // Adds up what coverlet counted in several test programs (coverage.json each) and prints one line of figures.
+// Less than the least shares is an error, said in a line of its own.
 // usage: dotnet run eng/coverage.cs -- FOLDER
 using System.Globalization;
 using System.Text.Json;
+
+const double LeastLines = 98;
+const double LeastBranches = 95;
 
 (string Name, string Folder)[] parts = [("Backends.Qed", "/src/Backends.Qed/"), ("Host/Chains", "/src/Host/Chains/")];
 Dictionary<string, bool> lines = [];
@@ -38,16 +42,27 @@ if (files.Length == 0)
     return 1;
 }
 
-Console.WriteLine($"coverage: {string.Join("; ", parts.Select(part => $"{part.Name} {Share(lines, part.Folder)} % lines, {Share(branches, part.Folder)} % branches"))}");
+Console.WriteLine($"coverage: {string.Join("; ", parts.Select(part => $"{part.Name} {Shown(Share(lines, part.Folder))} % lines, {Shown(Share(branches, part.Folder))} % branches"))}");
 File.WriteAllLines(
     Path.Combine(args[0], "not-covered.txt"),
     lines.Concat(branches).Where(place => !place.Value && parts.Any(part => place.Key.Contains(part.Folder, StringComparison.Ordinal))).Select(place => place.Key).Order(StringComparer.Ordinal));
+
+// Written so that a share of nothing is too little.
+string[] tooFew = [.. parts.Where(part => !(Share(lines, part.Folder) >= LeastLines && Share(branches, part.Folder) >= LeastBranches)).Select(part => part.Name)];
+if (tooFew.Length > 0)
+{
+    Console.Error.WriteLine($"coverage: {string.Join(", ", tooFew)}: less than {Shown(LeastLines)} % of the lines, or {Shown(LeastBranches)} % of the branches.");
+    return 1;
+}
+
 return 0;
 
 static void Add(Dictionary<string, bool> places, string place, bool isHit) => places[place] = isHit || places.GetValueOrDefault(place);
 
-static string Share(Dictionary<string, bool> places, string folder)
+static double Share(Dictionary<string, bool> places, string folder)
 {
     bool[] hits = [.. places.Where(place => place.Key.Contains(folder, StringComparison.Ordinal)).Select(place => place.Value)];
-    return hits.Length == 0 ? "?" : (100.0 * hits.Count(hit => hit) / hits.Length).ToString("F1", CultureInfo.InvariantCulture);
+    return 100.0 * hits.Count(hit => hit) / hits.Length;
 }
+
+static string Shown(double share) => share.ToString("F1", CultureInfo.InvariantCulture);
