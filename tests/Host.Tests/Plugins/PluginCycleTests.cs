@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 using QedVd.TestKit;
@@ -49,6 +50,7 @@ public sealed class PluginCycleTests
         if (OperatingSystem.IsLinux())
         {
             AssertFlat("mapped ranges", samples.Select(sample => sample.Maps), all);
+            AssertFlat("resident pages", samples.Select(sample => sample.ResidentPages), all);
         }
     }
 
@@ -76,11 +78,17 @@ public sealed class PluginCycleTests
         return catalog.Unload("Good");
     }
 
-    private sealed record Sample(long HeapBytes, long Contexts, long Maps)
+    private sealed record Sample(long HeapBytes, long Contexts, long Maps, long ResidentPages)
     {
-        public static Sample Take() => new(
-            GC.GetTotalMemory(forceFullCollection: true),
-            AssemblyLoadContext.All.Count(),
-            OperatingSystem.IsLinux() ? File.ReadLines("/proc/self/maps").Count() : 0);
+        public static Sample Take()
+        {
+            // Gives back what it keeps free as well: else the tests before, and when it is collected, show in what is resident.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            return new Sample(
+                GC.GetTotalMemory(forceFullCollection: true),
+                AssemblyLoadContext.All.Count(),
+                OperatingSystem.IsLinux() ? File.ReadLines("/proc/self/maps").Count() : 0,
+                OperatingSystem.IsLinux() ? long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], CultureInfo.InvariantCulture) : 0);
+        }
     }
 }
