@@ -26,8 +26,8 @@ internal sealed class Answers
     /// <summary>The same, of an image with a parent.</summary>
     public static Answers FineChain { get; } = new(OverParent);
 
-    /// <summary>Nothing is wrong, but reading all of the disk would take for ever.</summary>
-    public static Answers Huge { get; } = new(line => line.Need == Need.Read ? null : Sound(line));
+    /// <summary>Nothing is wrong, and what is holes takes no time to read. Whether a raw file may be as long is the file system's to say.</summary>
+    public static Answers Huge { get; } = Fine.But("convert", Report([0, 1]));
 
     /// <summary>Room is wasted, and no more.</summary>
     public static Answers Leaks { get; } = new(line => line.Need == Need.Check ? Report(3) : Sound(line));
@@ -44,7 +44,7 @@ internal sealed class Answers
     public static Answers MaybeRaw(params string[] whyNotQed) => new(line => line.Need switch
     {
         Need.Probe => Ok("perhaps raw", "qed: no"),
-        Need.AsQed => Fail(["not a QED image", .. whyNotQed]),
+        _ when IsNamedQed(line) => Fail(["not a QED image", .. whyNotQed]),
         Need.Check => Report(63),
         Need.Folder => Ok(),
         _ when line.IsReading => Sound(line),
@@ -63,7 +63,7 @@ internal sealed class Answers
     public static Answers Foreign(string format) => new(line => line.Need switch
     {
         Need.Probe => Ok(format),
-        Need.AsQed => Fail("not a QED image", "magic"),
+        _ when IsNamedQed(line) => Fail("not a QED image", "magic"),
         Need.Folder => Ok(),
         _ => NotOpened(line, format),
     });
@@ -189,6 +189,8 @@ internal sealed class Answers
     private static Answer NotOpened(VerbLine line, params string[] words) => new([line.Verb == "compare" ? 2 : 1], words);
 
     private static Answer NotRead(VerbLine line, params string[] words) => new(line.Verb == "compare" ? [3, 4] : [1], words);
+
+    private static bool IsNamedQed(VerbLine line) => line.Need == Need.AsQed || line.Name == "convert over";
 
     private static bool NeedsParent(VerbLine line) => line.Need is Need.Chain or Need.Map or Need.Read or Need.Write or Need.Rewrite or Need.Parent;
 

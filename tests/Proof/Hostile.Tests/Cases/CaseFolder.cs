@@ -112,6 +112,23 @@ internal sealed class CaseFolder : IDisposable
         File.Move(this["bound"], this[name]);
     }
 
+    /// <summary>
+    /// A block device that is not there (60 is a number for experiments): who looks what it is before he opens it sees a block device, and who opens it has nothing
+    /// to wait for. Only root may make one; for others it is a link to one of the system's, which they may not open.
+    /// </summary>
+    public void MakeBlockDevice(string name)
+    {
+        if (Environment.IsPrivilegedProcess)
+        {
+            Run("mknod", this[name], "b", "60", "255");
+        }
+        else
+        {
+            string? device = Directory.EnumerateFileSystemEntries("/sys/class/block").Select(path => Path.Combine("/dev", Path.GetFileName(path))).FirstOrDefault(File.Exists);
+            File.CreateSymbolicLink(this[name], device ?? "/dev/full");
+        }
+    }
+
     /// <summary>Runs a small tool of the system.</summary>
     public static void Run(string program, params string[] arguments)
     {

@@ -11,13 +11,14 @@ internal static class FileCases
 
     private static IEnumerable<HostileCase> Things =>
     [
-        new("M88 image that is a FIFO", f => f.MakeFifo("a.qed"), NoFile("a.qed")),
+        new("M88 image that is a FIFO", f => f.MakeFifo("a.qed"), NoFile("a.qed")) { CouldBlock = true },
+        new("M81 image that is a block device", f => f.MakeBlockDevice("a.qed"), NoFile("a.qed")) { CouldBlock = true },
         new("image that is a folder", f => Directory.CreateDirectory(f.Image), NoFile("a.qed")),
-        new("image that is a socket", f => f.MakeSocket("a.qed"), NoFile("a.qed")),
-        new("image that is a link to a device", f => File.CreateSymbolicLink(f.Image, "/dev/zero"), NoFile("a.qed")),
-        new("image that is a link to a terminal", f => File.CreateSymbolicLink(f.Image, "/dev/tty"), NoFile("a.qed")),
-        new("image that is a link to the process's memory", f => File.CreateSymbolicLink(f.Image, "/proc/self/mem"), NoFile("a.qed")),
-        new("image that is a link to a FIFO", f => { f.MakeFifo("pipe"); File.CreateSymbolicLink(f.Image, "pipe"); }, NoFile("a.qed")),
+        new("image that is a socket", f => f.MakeSocket("a.qed"), NoFile("a.qed")) { CouldBlock = true },
+        new("image that is a link to a device", f => File.CreateSymbolicLink(f.Image, "/dev/zero"), NoFile("a.qed")) { CouldBlock = true },
+        new("image that is a link to a terminal", f => File.CreateSymbolicLink(f.Image, "/dev/tty"), NoFile("a.qed")) { CouldBlock = true },
+        new("image that is a link to the process's memory", f => File.CreateSymbolicLink(f.Image, "/proc/self/mem"), NoFile("a.qed")) { CouldBlock = true },
+        new("image that is a link to a FIFO", f => { f.MakeFifo("pipe"); File.CreateSymbolicLink(f.Image, "pipe"); }, NoFile("a.qed")) { CouldBlock = true },
         new("image that is missing", _ => { }, NoFile("a.qed")),
         new("image that is a link to nothing", f => File.CreateSymbolicLink(f.Image, "none"), NoFile("a.qed")),
         new("image that is a link to itself", f => File.CreateSymbolicLink(f.Image, "a.qed"), NoFile("a.qed")),

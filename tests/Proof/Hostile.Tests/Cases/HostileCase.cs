@@ -17,6 +17,9 @@ internal sealed record HostileCase(string Name, Action<CaseFolder> Make, Answers
     /// <summary>How many handles a process gets for it: deep chains take one for each level.</summary>
     public int Handles { get; init; } = Verbs.LimitedProcess.UsualHandles;
 
+    /// <summary>Whether who opens it as he opens a file waits for ever: then every verb has to answer at once.</summary>
+    public bool CouldBlock { get; init; }
+
     /// <summary>Whether a verb that fails may have changed the image by then: it writes cluster by cluster, and meets the damage on the way.</summary>
     public bool MayChangeBeforeFailing(Verbs.VerbLine line) => line.Need is Verbs.Need.Rewrite or Verbs.Need.Parent or Verbs.Need.Write && line.Name != "trim";
 

@@ -26,18 +26,19 @@ public sealed class DifferentialTests(ITestOutputHelper output)
     private int _crashes;
 
     [Fact]
-    [Trait("Long", "hostile")]
+    [Trait("Long", LongTurn.Name)]
     public async Task MutatedImages_AreAnsweredAsByQemu_ButForWhatIsKnown()
     {
         string qemuIo = Peers.Require("qemu-io", Measure.Differential);
         string qemuImg = Peers.Require("qemu-img", Measure.Differential);
+        using LongTurn turn = await LongTurn.TakeAsync();
         using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         output.WriteLine($"{search}");
         long done = 0;
         await Task.WhenAll(Enumerable.Range(0, search.IsLong ? Environment.ProcessorCount : 1).Select(_ => Task.Run(
             async () =>
             {
-                while (search.GoesOn(Volatile.Read(ref done), Usual) && _failures.Count < MostFailures)
+                while (search.GoesOn(Volatile.Read(ref done), Usual) && turn.GoesOn && _failures.Count < MostFailures)
                 {
                     long number = search.Next();
                     Interlocked.Add(ref done, await CompareAsync(search, number, qemuIo, qemuImg).ConfigureAwait(false));

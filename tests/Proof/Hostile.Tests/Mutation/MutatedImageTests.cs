@@ -14,9 +14,10 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
     private const int MostFailures = 5;
 
     [Fact]
-    [Trait("Long", "hostile")]
+    [Trait("Long", LongTurn.Name)]
     public async Task MutatedImages_AreOpenedCheckedRepairedAndWritten_AsTheirBytesSay()
     {
+        using LongTurn turn = await LongTurn.TakeAsync();
         using ProofSearch search = new(Search, "src/Abstractions", "src/Backends.Qed", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
         output.WriteLine($"{search}");
         ConcurrentDictionary<MutationStratum, int> strata = new();
@@ -28,7 +29,7 @@ public sealed class MutatedImageTests(ITestOutputHelper output)
             async () =>
             {
                 ImageExamination examination = examinations[worker] = new ImageExamination();
-                while (search.GoesOn(Volatile.Read(ref done), Usual) && failures.Count < MostFailures)
+                while (search.GoesOn(Volatile.Read(ref done), Usual) && turn.GoesOn && failures.Count < MostFailures)
                 {
                     long number = search.Next();
                     await ExamineAsync(search, number, examination, strata, signatures, failures).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using QedVd.Hostile.Tests.Cases;
 using QedVd.TestKit;
 
@@ -6,18 +7,21 @@ namespace QedVd.Hostile.Tests.Verbs;
 /// <summary>The same answers from real processes, under limits, watched from outside: a sample in a normal run, all pairs of image and verb in a long one.</summary>
 public sealed class LimitedProcessTests(ITestOutputHelper output)
 {
+    private const string Search = "hostile-processes";
     private const int OneOf = 4;
+
+    private static readonly string[] s_code = ["src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests"];
 
     [Fact]
     public void Sample_AnswersRightly_UnderLimits_AndOpensNothingElse()
     {
         Peers.Require("strace", Measure.HostileProcesses);
-        using var search = new ProofSearch("hostile-processes", "src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
+        using var search = new ProofSearch(Search, s_code);
         var random = new Random(search.SeedOf(0));
         int first = random.Next(OneOf);
         int next = random.Next(VerbLine.All.Count);
         using var folder = new CaseFolder(inMemory: true);
-        var runs = new Runs(folder);
+        var runs = new LimitedRuns(folder);
         VerbLine info = VerbLine.All.Single(line => line.Name == "info");
         for (int i = first; i < AllCases.List.Count; i += OneOf)
         {
@@ -37,34 +41,50 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
 
     /// <summary>Every pair, by number; goes on where the last long run stopped.</summary>
     [Fact]
-    [Trait("Long", "hostile")]
-    public void Pairs_OfImagesAndVerbs_UnderLimits()
+    [Trait("Long", LongTurn.Name)]
+    public async Task Pairs_OfImagesAndVerbs_UnderLimits()
     {
-        using var search = new ProofSearch("hostile-processes", "src", "tests/Proof/PlainReader", "tests/Proof/Hostile.Tests");
-        if (!search.IsLong)
+        if (!LongRun.IsAsked(LongTurn.Name))
         {
             return;
         }
 
         Peers.Require("strace");
+        using LongTurn turn = await LongTurn.TakeAsync();
+        using var search = new ProofSearch(Search, s_code);
+        ConcurrentQueue<string> wrong = new();
+        await Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => TakePairs(search, turn, wrong), TestContext.Current.CancellationToken)));
+        output.WriteLine($"{search}");
+        Assert.True(wrong.IsEmpty, $"{search}\n\n{string.Join("\n\n", wrong)}");
+    }
+
+    private static void TakePairs(ProofSearch search, LongTurn turn, ConcurrentQueue<string> wrong)
+    {
         using var folder = new CaseFolder(inMemory: true);
-        var runs = new Runs(folder);
+        var runs = new LimitedRuns(folder);
         int lines = VerbLine.All.Count;
-        for (long n = search.Next(); search.GoesOn(runs.Count, 0); n = search.Next())
+        while (turn.GoesOn)
         {
-            int before = runs.Wrong.Count;
-            if (runs.Add(AllCases.List[(int)(n / lines % AllCases.List.Count)], VerbLine.All[(int)(n % lines)]))
+            long n = search.Next();
+            if (!search.GoesOn(0, 0))
             {
-                search.Count(Measure.HostileProcesses, 1, runs.Wrong.Count > before ? 1 : 0);
+                return;
             }
 
-            if (runs.Wrong.Count == before)
+            int before = runs.Wrong.Count;
+            bool isAsked = runs.Add(AllCases.List[(int)(n / lines % AllCases.List.Count)], VerbLine.All[(int)(n % lines)]);
+            string[] found = [.. runs.Wrong.Skip(before)];
+            search.Count(Measure.HostileProcesses, isAsked ? 1 : 0, found.Length > 0 ? 1 : 0);
+            if (found.Length == 0)
             {
                 search.Completed(n);
             }
-        }
 
-        Assert.True(runs.Wrong.Count == 0, $"{search}\n\n{string.Join("\n\n", runs.Wrong)}");
+            foreach (string each in found)
+            {
+                wrong.Enqueue($"case {n}: {each}");
+            }
+        }
     }
 
     [Fact]
@@ -72,10 +92,11 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
     {
         Peers.Require("strace");
         using var folder = new CaseFolder(inMemory: true);
-        AllCases.Get("M87 as many levels as allowed").Make(folder);
+        HostileCase of = AllCases.Get("M87 as many levels as allowed");
+        of.Make(folder);
         VerbLine line = VerbLine.All.Single(each => each.Name == "map");
 
-        VerbOutcome outcome = new LimitedProcess(folder).Run(line, "a.qed", ["map", folder.Image], LimitedProcess.UsualHandles);
+        VerbOutcome outcome = new LimitedProcess(folder).Run(of with { Handles = LimitedProcess.UsualHandles }, line, ["map", folder.Image]);
 
         // The runtime may abort when it gets no handle itself, now and then, after our line was written.
         const int Aborted = 134;
@@ -95,39 +116,10 @@ public sealed class LimitedProcessTests(ITestOutputHelper output)
     {
         Peers.Require("strace");
         using var folder = new CaseFolder(inMemory: true);
-        var runs = new Runs(folder);
+        var runs = new LimitedRuns(folder);
 
         Assert.True(runs.Add(SizeCases.TableBomb, VerbLine.All.Single(line => line.Name == name)));
 
         Assert.True(runs.Wrong.Count == 0, string.Join("\n\n", runs.Wrong));
-    }
-
-    private sealed class Runs(CaseFolder folder)
-    {
-        private readonly CaseRun _run = new(folder);
-        private readonly LimitedProcess _process = new(folder);
-        private readonly HashSet<string> _verbs = [];
-
-        public int Count { get; private set; }
-
-        public int Verbs => _verbs.Count;
-
-        public List<string> Wrong { get; } = [];
-
-        /// <summary>False when the call is not made for this case.</summary>
-        public bool Add(HostileCase of, VerbLine line)
-        {
-            IReadOnlyList<string>? wrong = _run.Run(of, line, arguments => _process.Run(line, of.File, arguments, of.Handles));
-            if (wrong is null)
-            {
-                return false;
-            }
-
-            Count++;
-            _verbs.Add(line.Name);
-            Wrong.AddRange(wrong);
-            Wrong.AddRange(_process.Wrong.Select(what => $"{of.Name}: {line.Name}: {what}"));
-            return true;
-        }
     }
 }
