@@ -40,9 +40,6 @@ internal sealed record CommandCase
     /// </summary>
     public bool IsRepeatable { get; init; } = true;
 
-    /// <summary>A file that it cannot delete it names, and leaves for good: whoever runs it deletes the file. Others leave a journal, and delete it when they are run again.</summary>
-    public bool LeavesWhatItCannotDelete { get; init; }
-
     /// <summary>Its exit code may tell more than success and failure, and then it prints no error: what a check finds is no failure of the check.</summary>
     public bool HasFindings { get; init; }
 

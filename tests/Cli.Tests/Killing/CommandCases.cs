@@ -19,7 +19,6 @@ internal static class CommandCases
             Arguments = chain => ["commit", "-q", "--delete-superseded", "-b", $"@{Base(chain).Name}", "@3.qed"],
             Apply = chain => chain.Commit(3),
             IsRepeatable = false,
-            LeavesWhatItCannotDelete = true,
         },
         new() { Name = "commit-keep", Arguments = _ => ["commit", "-q", "-d", "-b", "@1.qed", "@3.qed"], Apply = chain => chain.Commit(2), IsRepeatable = false },
         new() { Name = "rebase", Arguments = chain => ["rebase", "-q", "-b", Base(chain).Name, "-F", Base(chain).Format, "@3.qed"], Apply = chain => chain.Drop(chain.Levels.Skip(1).Take(2)) },

@@ -121,7 +121,7 @@ internal sealed partial class DisturbedCommand
                 made[key] = made.GetValueOrDefault(key) + 1;
                 if (isBehind && call != fault.Call && call != "fstatfs")
                 {
-                    behind.Add(new CallPoint(behind.Count, call, made[key]));
+                    behind.Add(new CallPoint(behind.Count, call, made[key], call));
                 }
             }
 

@@ -81,11 +81,6 @@ internal sealed partial class DisturbedCommand(ChainBench bench, CommandCase @ca
 
         // What could not be deleted is left: that is no failure, and the next run tries again.
         bool isLeft = struck is not null && !hasFailed && point.Call.StartsWith("unlink", StringComparison.Ordinal);
-        if (isLeft && @case.LeavesWhatItCannotDelete)
-        {
-            File.Delete(Path.Combine(work.Folder, Assert.Single(work.Files.Except(_filesAfter).Intersect(pristine.Files))));
-        }
-
         await CompleteAsync(work, hasFailed || isLeft, what);
         return struck is null ? null : KindOf(point.Call, struck);
     }

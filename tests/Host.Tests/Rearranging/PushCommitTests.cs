@@ -180,6 +180,27 @@ public sealed class PushCommitTests : IDisposable
     }
 
     [Fact]
+    public async Task Commit_PastALevelThatSomebodyReads_LeavesIt_AndTheSameCommitDeletesItLater()
+    {
+        _test.Qed("base.qed", Size);
+        string low = _test.Qed("low.qed", Size, "base.qed");
+        string mid = _test.Qed("mid.qed", Size, "low.qed");
+        string top = _test.Qed("top.qed", Size, "mid.qed");
+        var options = new CommitOptions { DeleteSuperseded = true };
+        using (FileStorage.Open(low, new FileStorageOptions { ReadOnly = true }))
+        {
+            CommitResult result = await _test.Host.CommitAsync(top, options with { TargetDepth = 3 }, cancellationToken: Stop);
+            Assert.Equal([low], result.SupersededPaths);
+            Assert.Equal([mid], result.DeletedPaths);
+        }
+
+        // Gone now or before.
+        Assert.Equal([mid, low], (await _test.Host.CommitAsync(top, options, cancellationToken: Stop)).DeletedPaths);
+        Assert.Equal(["base.qed", "top.qed"], _test.Files);
+        Assert.Empty((await _test.Host.CommitAsync(top, options, cancellationToken: Stop)).DeletedPaths);
+    }
+
+    [Fact]
     public async Task Commit_IsRefused_WhenAnotherImageNeedsTheTargetOrALevelBetween()
     {
         _test.Qed("base.qed", Size);

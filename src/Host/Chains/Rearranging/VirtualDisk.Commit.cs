@@ -59,7 +59,7 @@ public sealed partial class VirtualDisk
             // Also with the same levels: they are looked at anew, the target has another size and holds more.
             await work.PublishAsync([chain[0], .. chain[depth..]]).ConfigureAwait(false);
             UnsureDeletions unsure = new();
-            List<string> deleted = await LeaveSupersededAsync(chain[1..depth], earlier, unsure, options).ConfigureAwait(false);
+            (List<string> deleted, bool hasRemains) = await LeaveSupersededAsync(chain[1..depth], earlier, unsure, options).ConfigureAwait(false);
             await work.FreezeAsync(target).ConfigureAwait(false);
             if (!options.KeepTop)
             {
@@ -71,7 +71,7 @@ public sealed partial class VirtualDisk
                 deleted.AddRange(await new MergeLeftovers(_host, earlier, target, work.Levels).RemoveAsync(options.SiblingFolders, work.Token).ConfigureAwait(false));
             }
 
-            if (journal is not null && !unsure.HasKept)
+            if (journal is not null && !unsure.HasKept && !hasRemains)
             {
                 await MergeJournal.RemoveAsync(target, unsure).ConfigureAwait(false);
             }
@@ -175,10 +175,14 @@ public sealed partial class VirtualDisk
         }
     }
 
-    /// <summary>Closes the levels between, and deletes their files where that is asked for and nobody has made an overlay of one meanwhile; returns what was deleted.</summary>
-    private async ValueTask<List<string>> LeaveSupersededAsync(Level[] levels, MergeJournal? earlier, UnsureDeletions unsure, CommitOptions options)
+    /// <summary>
+    /// Closes the levels between, and deletes their files where that is asked for and nobody has made an overlay of one meanwhile; returns what was deleted, and whether
+    /// something is left that doing it again may delete.
+    /// </summary>
+    private async ValueTask<(List<string> Deleted, bool HasRemains)> LeaveSupersededAsync(Level[] levels, MergeJournal? earlier, UnsureDeletions unsure, CommitOptions options)
     {
         List<string> deleted = [];
+        bool hasRemains = false;
         bool deletes = options.DeleteSuperseded && levels.Length > 0 && !await HaveNewChildrenAsync(levels, earlier, options.SiblingFolders, CommitOperation).ConfigureAwait(false);
         foreach (Level level in levels)
         {
@@ -190,9 +194,13 @@ public sealed partial class VirtualDisk
             {
                 deleted.Add(level.Path);
             }
+            else
+            {
+                hasRemains = true;
+            }
         }
 
-        return deleted;
+        return (deleted, hasRemains);
     }
 
     // They were only read: what goes wrong here concerns nobody's data.

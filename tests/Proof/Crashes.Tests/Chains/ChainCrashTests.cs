@@ -85,7 +85,7 @@ public sealed class ChainCrashTests : IDisposable
         }
 
         ChainCase one = ChainCase.Of("rebase by name", promisesZeros: true);
-        var spoilt = new PlantedDefect { Spoils = state => Planting.Flip(state, "3.qed", Planting.DataOf(state, "3.qed")) };
+        var spoilt = new ChainDefect { Spoils = state => Planting.Flip(state, "3.qed", Planting.DataOf(state, "3.qed")) };
         string test = nameof(Command_StruckAnywhere_KeepsWhatTheGuestReads_AndRunAgainCompletes);
         using var search = new ProofSearch($"{Search}-replay");
 
@@ -107,7 +107,7 @@ public sealed class ChainCrashTests : IDisposable
     }
 
     /// <summary>Chains for the command, until one has given it work.</summary>
-    private async Task RunAsync(ProofSearch search, ChainCase one, string test, int mostStates, int mostStatesOfSecondRun, int mostSecondRuns, ChainTally tally, PlantedDefect? defect = null)
+    private async Task RunAsync(ProofSearch search, ChainCase one, string test, int mostStates, int mostStatesOfSecondRun, int mostSecondRuns, ChainTally tally, ChainDefect? defect = null)
     {
         ChainCommand command = ChainCommand.All[one.Name]();
         int least = command.Moves && one.PromisesZeros ? LeastStatesOfMoves : LeastStates;

@@ -13,7 +13,7 @@ namespace QedVd.Crashes.Tests.Chains;
 /// <param name="promisesZeros">Whether the volume promises that what was never written reads zero after a power loss (crash model M1), or nothing (M2).</param>
 /// <param name="defect">What is made wrong on purpose; null: nothing.</param>
 /// <param name="looking">With the host that looks at states, where that is another one; null: it is the same.</param>
-internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros, PlantedDefect? defect = null, ChainBench? looking = null)
+internal sealed class ChainExplorer(ChainBench bench, string name, int seed, bool promisesZeros, ChainDefect? defect = null, ChainBench? looking = null)
 {
     private const int WriteEvery = 4;
     private const int QemuEvery = 100;

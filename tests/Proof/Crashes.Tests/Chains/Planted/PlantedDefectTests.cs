@@ -15,7 +15,7 @@ public sealed class PlantedDefectTests
     // Where the byte lies that a file has otherwise than it is shown.
     private static readonly AsyncLocal<long> s_flipped = new();
 
-    private static readonly Dictionary<string, (string Command, string Found, PlantedDefect Defect, Func<IImageStorage, IImageStorage>? Plant)> s_defects = new()
+    private static readonly Dictionary<string, (string Command, string Found, ChainDefect Defect, Func<IImageStorage, IImageStorage>? Plant)> s_defects = new()
     {
         ["the barriers of files are lost"] = ("commit", "", new() { Drops = barrier => barrier.File is not null }, null),
         ["the barriers of files are lost as levels are deleted"] = ("merge down", "", new() { Drops = barrier => barrier.File is not null }, null),
@@ -41,7 +41,7 @@ public sealed class PlantedDefectTests
     [MemberData(nameof(Defects))]
     public async Task Defect_IsFound(string name)
     {
-        (string command, string found, PlantedDefect defect, Func<IImageStorage, IImageStorage>? plant) = s_defects[name];
+        (string command, string found, ChainDefect defect, Func<IImageStorage, IImageStorage>? plant) = s_defects[name];
         long seed = LongRun.Seed();
         var random = new Random((int)seed);
         string first = "";

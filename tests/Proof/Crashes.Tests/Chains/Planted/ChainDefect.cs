@@ -3,7 +3,7 @@ using QedVd.TestKit;
 namespace QedVd.Crashes.Tests.Chains.Planted;
 
 /// <summary>Something that is made wrong on purpose, to see that the search finds it.</summary>
-internal sealed record PlantedDefect
+internal sealed record ChainDefect
 {
     /// <summary>Barriers of the command that the storage drops.</summary>
     public Func<FolderEvent, bool> Drops { get; init; } = _ => false;
