@@ -104,7 +104,8 @@ public sealed class ProofSearchTests
         string text = File.ReadAllText(Checkout.PathOf(file));
 
         Assert.True(text.Contains(".Completed(", StringComparison.Ordinal), $"{file} takes cases, and calls none of them completed: a long run begins with the same ones each time.");
-        Assert.True(text.Contains("\"tests/", StringComparison.Ordinal) || text.Contains(".Instruments", StringComparison.Ordinal), $"{file}: its figures outlive changes of what counts them.");
+        string[] named = ["\"tests/", ".Instruments", "CommandSearch.Open("];
+        Assert.True(named.Any(word => text.Contains(word, StringComparison.Ordinal)), $"{file}: its figures outlive changes of what counts them.");
     }
 
     public static TheoryData<string> Searches =>

@@ -15,7 +15,7 @@ public sealed record MutationPart(string Project, string TestProject, string Fil
     // The unit layer: tests of seconds. A change that only a search, a crash or QEMU would notice survives.
     private static readonly string[] s_engineTests = ["Tests.Format", "Tests.Tables", "Tests.Allocation", "Tests.Opening", "Tests.Engine", "Tests.Resizing", "MappingTraps", "AllocationTraps"];
     private static readonly string[] s_slowEngineTests = ["Crash", "QemuTests", "Stress", "RandomOp", "FaultLoop", "ResizeFault", "ResizeConcurrency", "MaintenanceHold", "AnyBytes"];
-    private static readonly string[] s_chainTests = ["Tests.Chains", "Tests.Rearranging", "Tests.Maintenance", "Tests.References", "Tests.Operations", "Tests.Faults", "Tests.Traps"];
+    private static readonly string[] s_chainTests = ["Tests.Chains", "Tests.Rearranging", "Tests.Maintenance", "Tests.References", "Tests.Operations", "Tests.Filters", "Tests.Faults", "Tests.Traps"];
     private static readonly string[] s_slowChainTests =
     [
         "RequestGateTests", "LiveTests", "PushInterruption", "PushMerge", "RandomChain", "CostTests", "PullModel", "ChainModel", "PushCommit", "MergeUp", "QedMaintenance",

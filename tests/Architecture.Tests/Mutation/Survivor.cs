@@ -8,8 +8,10 @@ namespace QedVd.Architecture.Tests.Mutation;
 /// <param name="Verdict">Why no test notices it; empty where nobody has looked at it yet.</param>
 public sealed partial record Survivor(string Code, string Instead, string Verdict = "")
 {
-    // A block that was left out is known by its beginning.
+    // Of longer lines the place of the change, with what stands beside it; a block that was left out is known by its beginning.
     private const int MaxText = 140;
+    private const int MaxChange = 90;
+    private const int MaxBeside = 25;
 
     /// <summary>What a line says until somebody has looked at it.</summary>
     public const string NotLookedAt = "not looked at yet";
@@ -27,7 +29,7 @@ public sealed partial record Survivor(string Code, string Instead, string Verdic
         string code = start.Line == end.Line
             ? lines[start.Line - 1][(start.Column - 1)..(end.Column - 1)]
             : string.Join(' ', [lines[start.Line - 1][(start.Column - 1)..], .. lines[start.Line..(end.Line - 1)], lines[end.Line - 1][..(end.Column - 1)]]);
-        return new Survivor(OneLine(before + code + after), OneLine(before + replacement + after));
+        return new Survivor(OneLine(before, code, after), OneLine(before, replacement, after));
     }
 
     /// <summary>A line of the list; null for one that is something else.</summary>
@@ -39,11 +41,22 @@ public sealed partial record Survivor(string Code, string Instead, string Verdic
     /// <summary>As a line of the list.</summary>
     public override string ToString() => $"- `{Code}` -> `{Instead}`: {(Verdict.Length == 0 ? NotLookedAt : Verdict)}";
 
-    private static string OneLine(string text)
+    private static string OneLine(string before, string change, string after)
     {
-        string line = Space().Replace(text, " ").Trim().Replace('`', '\'');
-        return line.Length <= MaxText ? line : line[..MaxText].TrimEnd() + " ...";
+        string line = Shown(before + change + after);
+        if (line.Length <= MaxText)
+        {
+            return line;
+        }
+
+        (before, change, after) = (Shown(before), Shown(change), Shown(after));
+        string start = before.Length <= MaxBeside ? before : "... " + before[^MaxBeside..].TrimStart();
+        string middle = change.Length <= MaxChange ? change : change[..MaxChange].TrimEnd() + " ...";
+        string end = after.Length <= MaxBeside ? after : after[..MaxBeside].TrimEnd() + " ...";
+        return $"{start} {middle} {end}".Trim();
     }
+
+    private static string Shown(string text) => Space().Replace(text, " ").Trim().Replace('`', '\'');
 
     [GeneratedRegex("^- `(?<code>[^`]*)` -> `(?<instead>[^`]*)`: (?<verdict>.+)$")]
     private static partial Regex Row();

@@ -62,6 +62,8 @@ public sealed class SurvivorListTests : IDisposable
         Survivor block = Survivor.Of("{\n    Go(`x`);\n\n    " + new string('a', 300) + "();\n}", (1, 1), (5, 2), "{}");
         Assert.StartsWith("{ Go('x'); aaa", block.Code, StringComparison.Ordinal);
         Assert.EndsWith("aaa ...", block.Code, StringComparison.Ordinal);
+        Survivor longLine = Survivor.Of(new string('x', 200) + " < 1" + new string('y', 200), (1, 201), (1, 205), " <= 1");
+        Assert.Equal((longLine.Code.Replace("<", "<=", StringComparison.Ordinal), true), (longLine.Instead, longLine.Code.Length < 140));
         Assert.Equal("{}", block.Instead);
         Assert.Equal(block, Survivor.Parse(block.ToString()));
     }
