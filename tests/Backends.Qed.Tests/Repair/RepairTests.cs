@@ -219,7 +219,7 @@ public sealed class RepairTests
     }
 
     [Fact]
-    public void TableThatCannotBeRead_IsLeftAlone_AndTheMarkStays_AndNothingGrowsUntilItCanBeRead()
+    public void TableThatCannotBeRead_IsLeftAlone_AsAreTheOthers_AndTheMarkStays_UntilItCanBeRead()
     {
         QedImageBytes image = Usual(new QedHeaderBytes { Features = 2, ImageSize = (ulong)BytesPerL2 * 2 });
         image.SetClusters(11).SetL1(1, image.At(8)).SetL2(8, 0, image.At(10)).SetL2(8, 1, image.At(5)).SetL2(3, 50, 4711).SetL2(3, 51, 6 * Cluster);
@@ -228,10 +228,11 @@ public sealed class RepairTests
 
         CheckReport report = Repairs.Run(image.File);
 
-        Assert.Equal((true, 1L, 1L), (report.NeedsCheck, report.CheckErrors, report.Corruptions));
+        Assert.Equal((true, 1L, 2L), (report.NeedsCheck, report.CheckErrors, report.Corruptions));
         Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("L1 entry 1", StringComparison.Ordinal));
+        Assert.Contains(report.Repairs, action => action.Kind == RepairActionKind.LeftAlone && action.Message.Contains("entry 50 is 4711", StringComparison.Ordinal));
         Assert.Equal(before, Convert.ToHexString(image.File.ReadBytes(8 * Cluster, 3 * Cluster)));
-        Assert.Equal((0UL, 6UL * Cluster), (Entry(image, 3, 50), Entry(image, 3, 51)));
+        Assert.Equal((4711UL, 6UL * Cluster), (Entry(image, 3, 50), Entry(image, 3, 51)));
         Assert.Equal(11L * Cluster, image.File.LengthBytes);
         image.File.ClearFaults();
         Assert.True(Repairs.Run(image.File).IsClean);

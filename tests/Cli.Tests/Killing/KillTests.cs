@@ -31,11 +31,11 @@ public sealed class KillTests
             return;
         }
 
-        const int Rename = 28;
+        int rename = CommandCases.All.Index().Single(each => each.Item.Name == "rename").Index;
         string test = nameof(Commands_KilledOrFailingAnywhere_KeepWhatTheGuestReads_AndRunAgainComplete);
         using var search = new KillSearch { Spoils = work => File.WriteAllText(Path.Combine(work.Folder, "left"), "over") };
 
-        Xunit.Sdk.XunitException failure = await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => search.RunCaseAsync(Rename, test));
+        Xunit.Sdk.XunitException failure = await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => search.RunCaseAsync(rename, test));
 
         // The command, the files and the chain are those; and the same calls are drawn, in whatever order they were made.
         string what = failure.Message[..failure.Message.IndexOf(": ", StringComparison.Ordinal)];

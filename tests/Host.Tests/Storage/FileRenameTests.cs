@@ -41,6 +41,19 @@ public sealed class FileRenameTests : IDisposable
         Assert.Equal("CONTENT", File.ReadAllText(_folder[name]));
     }
 
+    /// <summary>Where it cannot be done in one step, a kill may leave it with both.</summary>
+    [Fact]
+    public void Rename_ToANameThatIsTheFilesAlready_TakesTheOldOneAway()
+    {
+        using FileStorage storage = Open("file", portable: false);
+        Assert.True(storage.File.TryLinkName(_folder["file"], _folder["new"]));
+
+        storage.Rename(_folder["new"]);
+
+        Assert.Equal((_folder["new"], false), (storage.Name, File.Exists(_folder["file"])));
+        Assert.True(storage.File.HasName(_folder["new"]));
+    }
+
     [Theory, InlineData(false), InlineData(true)]
     public void Rename_OverAFile_OnlyWhenAsked_AndOnlyOneThatNobodyUses(bool portable)
     {

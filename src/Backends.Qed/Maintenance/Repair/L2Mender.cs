@@ -161,7 +161,7 @@ internal sealed class L2Mender : ITableVisitor
         {
             if (!isReadOnly)
             {
-                Clear(index, value, _rules.Describe(problem));
+                ClearIfTable(index, value, _rules.Describe(problem));
             }
 
             return;
@@ -186,7 +186,7 @@ internal sealed class L2Mender : ITableVisitor
         (long offset, long length) = RepairText.RangeOf(_header, _l1Index, index);
         if (length == 0)
         {
-            Clear(index, value, "named by another entry too");
+            ClearIfTable(index, value, "named by another entry too");
             return;
         }
 
@@ -195,7 +195,7 @@ internal sealed class L2Mender : ITableVisitor
 
     private void CopyApart(int index, long cluster, long offset, long length)
     {
-        if (!_survey.MayGrow)
+        if (!_survey.HasReadAll)
         {
             if (_log.IsListening)
             {
@@ -223,6 +223,18 @@ internal sealed class L2Mender : ITableVisitor
                 $"{NameOf(index)} named the cluster at {cluster << _geometry.ClusterBits}, which another entry names too: copied to {copy << _geometry.ClusterBits}",
                 offset,
                 length));
+        }
+    }
+
+    private void ClearIfTable(int index, ulong value, string why)
+    {
+        if (_survey.HasReadAll)
+        {
+            Clear(index, value, why);
+        }
+        else if (_log.IsListening)
+        {
+            _log.LeaveAlone($"{NameOf(index)} is {value}, {why}: not cleared while a table cannot be read, which may name this one as data");
         }
     }
 

@@ -47,12 +47,13 @@ internal sealed class RepairSurvey : ITableVisitor
     public bool IsL1Readable { get; private set; } = true;
 
     /// <summary>
-    /// Whether the file may grow. Not while a table cannot be read: an entry in it may name a place behind the end, and would come to lead to the data of another.
+    /// Whether all tables could be read. While one could not, the file may not grow: an entry in it may name a place behind the end, and would come to lead to the data
+    /// of another; and no table is changed: an entry in that one may say that it is data.
     /// </summary>
-    public bool MayGrow => _unreadable.SetCount == 0;
+    public bool HasReadAll => _unreadable.SetCount == 0;
 
     /// <summary>Clusters that copies will need.</summary>
-    public long NewClusters => MayGrow ? _newClusters : 0;
+    public long NewClusters => HasReadAll ? _newClusters : 0;
 
     /// <summary>Whether an L1 entry describes a part of the disk.</summary>
     public bool IsInUse(int l1Index) => l1Index < _usedL1Entries;
@@ -64,10 +65,10 @@ internal sealed class RepairSurvey : ITableVisitor
     public bool IsDropped(int l1Index) => _dropped.Contains(l1Index);
 
     /// <summary>Whether the table of an L1 entry is copied to a new place.</summary>
-    public bool IsMoved(int l1Index) => MayGrow && _moved.Contains(l1Index);
+    public bool IsMoved(int l1Index) => HasReadAll && _moved.Contains(l1Index);
 
     /// <summary>Whether the table of an L1 entry is left as it is: it cannot be read in whole, or would have to be copied and cannot be.</summary>
-    public bool IsLeftAlone(int l1Index) => !MayGrow && (_unreadable.Contains(l1Index) || _moved.Contains(l1Index));
+    public bool IsLeftAlone(int l1Index) => !HasReadAll && (_unreadable.Contains(l1Index) || _moved.Contains(l1Index));
 
     /// <summary>Whether data entries name a cluster of a table that describes a part of the disk: one of the two was overwritten.</summary>
     public bool IsDoubtful(long cluster) => _doubtful.Contains(cluster);

@@ -15,10 +15,21 @@ internal sealed unsafe partial class LinuxFile
         }
 
         int errno = LastError;
-        if (!overwrite && (errno == Errno.EINVAL || errno == Errno.ENOSYS) && LinkAt(AT_FDCWD, from, AT_FDCWD, to, 0) == 0)
+        if (!overwrite && (errno == Errno.EINVAL || errno == Errno.ENOSYS))
         {
             // Some file systems do not know the flag; a link does not replace either.
-            _ = UnlinkAt(AT_FDCWD, from, 0);
+            if (LinkAt(AT_FDCWD, from, AT_FDCWD, to, 0) == 0)
+            {
+                _ = UnlinkAt(AT_FDCWD, from, 0);
+                return;
+            }
+
+            errno = LastError;
+        }
+
+        // It has both names: who did it so was killed before the old one went.
+        if (!overwrite && errno == Errno.EEXIST && HasName(to) && HasName(from) && UnlinkAt(AT_FDCWD, from, 0) == 0)
+        {
             return;
         }
 
