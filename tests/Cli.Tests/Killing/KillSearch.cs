@@ -237,7 +237,8 @@ internal sealed class KillSearch : IDisposable
         }
         catch
         {
-            _search.Count(measure, 1, wrong: 1);
+            // What is spoilt on purpose is not lost.
+            _search.Count(measure, 1, wrong: Spoils is null ? 1 : 0);
             throw;
         }
 
