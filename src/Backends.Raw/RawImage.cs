@@ -101,7 +101,7 @@ internal sealed partial class RawImage : DiskImageBase
 
     private string OddLength => $"{_lengthBytes} bytes are no whole number of sectors; the disk has {VirtualSizeBytes}";
 
-    public static long RoundUp(long lengthBytes) => checked(lengthBytes + ImageRegion.SectorBytes - 1) / ImageRegion.SectorBytes * ImageRegion.SectorBytes;
+    public static long RoundUp(long lengthBytes) => checked(lengthBytes + (ImageRegion.SectorBytes - 1)) / ImageRegion.SectorBytes * ImageRegion.SectorBytes;
 
     /// <summary>
     /// Sees to it that a part that was never written reads as zero after a crash too, where the storage does not state it by itself: by a hole,

@@ -271,6 +271,16 @@ public sealed class RawImageTests
         Assert.Equal([new(MetadataChunkKind.Data, 4096, 4096, 4096), new(MetadataChunkKind.Data, 65536, 4096, 65536)], chunks);
     }
 
+    /// <summary>The largest one ends where the next sector has no number any more.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 512)]
+    [InlineData(512, 512)]
+    [InlineData(long.MaxValue - 1023, long.MaxValue - 1023)]
+    [InlineData(long.MaxValue - 511, long.MaxValue - 511)]
+    public void Meter_RoundsUpToWholeSectors_AlsoAtTheLargestSize(long sizeBytes, long lengthBytes) =>
+        Assert.Equal(lengthBytes, _backend.CreateMeter(new ImageCreateOptions { VirtualSizeBytes = sizeBytes }).RequiredBytes);
+
     [Fact]
     public async Task Check_IsNotSupported()
     {

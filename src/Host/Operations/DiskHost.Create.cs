@@ -8,7 +8,7 @@ public sealed partial class DiskHost
     private const string DefaultOverlayFormat = "qed";
     private const string ClusterSizeOption = "cluster_size";
 
-    /// <summary>Creates an image. A crash leaves no file or a complete one; an error leaves none.</summary>
+    /// <summary>Creates an image. A crash leaves no file or a complete one; an error leaves none, or says that the image is there and only could not be read back.</summary>
     /// <returns>The new image, described.</returns>
     public async ValueTask<ImageDescription> CreateImageAsync(string path, string formatId, CreateDiskOptions options, CancellationToken cancellationToken = default)
     {
@@ -38,7 +38,15 @@ public sealed partial class DiskHost
             await file.PublishAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        return await DescribeImageAsync(full, new ImageOpenRequest { Format = formatId }, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await DescribeImageAsync(full, new ImageOpenRequest { Format = formatId }, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            throw new ImageException(
+                exception.Kind, $"{DisplayText.Escape(full)}: the image was created, and could not be read back: {exception.Message}", full, "create", innerException: exception);
+        }
     }
 
     /// <summary>

@@ -32,6 +32,42 @@ public sealed class CreateTests : IDisposable
         Assert.Equal(["base.raw", "sub/top.qed"], _test.Files);
     }
 
+    /// <summary>Once it has its name it is there, whatever comes afterwards; an error that did not say so would make its users create it again.</summary>
+    [Fact]
+    public async Task Create_FailingAnywhere_LeavesNothing_OrSaysThatTheImageIsThere()
+    {
+        var faults = new FaultCounter();
+        using DiskHost host = FaultyBackend.MakeHost(faults);
+        int notReadBack = 0;
+        for (int nth = 1; ; nth++)
+        {
+            faults.Arm(nth);
+            ImageException? error = null;
+            try
+            {
+                await host.CreateImageAsync(_test["new.qed"], "qed", new CreateDiskOptions { VirtualSizeBytes = Size });
+            }
+            catch (ImageException exception)
+            {
+                error = exception;
+            }
+
+            if (!faults.HasStruck)
+            {
+                Assert.Null(error);
+                break;
+            }
+
+            bool isThere = File.Exists(_test["new.qed"]);
+            Assert.Equal(isThere, error is null || error.Message.Contains("the image was created", StringComparison.Ordinal));
+            Assert.Equal(isThere ? ["new.qed"] : [], _test.Files);
+            notReadBack += isThere && error is not null ? 1 : 0;
+            File.Delete(_test["new.qed"]);
+        }
+
+        Assert.NotEqual(0, notReadBack);
+    }
+
     [Fact]
     public async Task Create_ThatIsRefused_LeavesNothing()
     {
