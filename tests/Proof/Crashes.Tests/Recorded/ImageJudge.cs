@@ -100,7 +100,7 @@ internal sealed class ImageJudge(byte[] start, GuestStep[] steps, Func<string?, 
 
     private static bool IsFilled(StorageOperation write, byte pattern) => write.Data.Span.IndexOf(pattern) is var at && at + Sector <= write.Data.Length && !write.Data.Span.Slice(at, Sector).ContainsAnyExcept(pattern);
 
-    private static ReadAt ReaderOf(byte[] bytes) => (offset, buffer) =>
+    internal static ReadAt ReaderOf(byte[] bytes) => (offset, buffer) =>
     {
         int count = (int)Math.Clamp(bytes.Length - offset, 0, buffer.Length);
         bytes.AsSpan((int)Math.Min(offset, bytes.Length), count).CopyTo(buffer);
