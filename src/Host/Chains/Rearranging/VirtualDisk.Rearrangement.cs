@@ -104,13 +104,8 @@ public sealed partial class VirtualDisk
             }
         }
 
-        /// <summary>Goes on with other levels, which read the same. When it returns, nobody uses those any more that are gone; the caller closes them.</summary>
-        public async ValueTask PublishAsync(IReadOnlyList<Level> levels)
-        {
-            bool hasNewTop = levels[0] != Levels[0];
-            await _disk.PublishAsync(Generation.Rearranging(levels, Changes)).ConfigureAwait(false);
-            NameTop(hasNewTop);
-        }
+        /// <summary>Goes on with other levels beneath the same top, which read the same. When it returns, nobody uses those any more that are gone; the caller closes them.</summary>
+        public ValueTask PublishAsync(IReadOnlyList<Level> levels) => _disk.PublishAsync(Generation.Rearranging(levels, Changes));
 
         /// <summary>Keeps the guest's changes waiting, and returns when those under way have ended. Ends with one of the two members below.</summary>
         public async ValueTask HoldWritersAsync()
@@ -130,12 +125,11 @@ public sealed partial class VirtualDisk
         /// <summary>Lets the guest go on as before.</summary>
         public void ReleaseWriters() => _disk._generation.Writers.Reopen();
 
-        /// <summary>Lets the guest go on, with other levels, and then as <see cref="PublishAsync"/>.</summary>
+        /// <summary>Lets the guest go on, with another top, and then as <see cref="PublishAsync"/>.</summary>
         public async ValueTask PublishHeldAsync(IReadOnlyList<Level> levels)
         {
-            bool hasNewTop = levels[0] != Levels[0];
             await _disk.PublishHeldAsync(Generation.Rearranging(levels, Changes)).ConfigureAwait(false);
-            NameTop(hasNewTop);
+            _disk._host?.Renamed(_disk._number, _disk.Path);
         }
 
         /// <summary>Makes a level that was made writable durable and read-only again, and lets others use it as a parent. The new top of the disk is not frozen.</summary>
@@ -185,14 +179,6 @@ public sealed partial class VirtualDisk
             var settled = new Generation(Levels);
             await TellBeneathAsync<AsyncIo>(settled, CancellationToken.None).ConfigureAwait(false);
             await _disk.PublishAsync(settled).ConfigureAwait(false);
-        }
-
-        private void NameTop(bool hasNewTop)
-        {
-            if (hasNewTop)
-            {
-                _disk._host?.Renamed(_disk._number, _disk.Path);
-            }
         }
 
         private async ValueTask TryAsync(Func<ValueTask> step, Level level)
