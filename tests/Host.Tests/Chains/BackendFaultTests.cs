@@ -90,6 +90,16 @@ public sealed class BackendFaultTests
     }
 
     [Fact]
+    public void TryMap_KnowsNoMoreThanTheLevels_AndBelievesNoAnswerThatCannotBe()
+    {
+        using VirtualDisk unmet = TestDisks.Compose(new BlockImage("top", 65536, 4096), new BlockImage("parent", 65536, 4096) { TableMisses = 8 });
+        Assert.False(unmet.TryMap(0, 4096, out _));
+
+        using VirtualDisk lied = TestDisks.Compose(new BlockImage("top", 65536, 4096), new LongAnswers(TestDisks.Filled("parent", 65536, 4096, 1)));
+        Assert.Equal(ImageErrorKind.BackendFault, Assert.Throws<ImageException>(() => lied.TryMap(0, 4096, out _)).Kind);
+    }
+
+    [Fact]
     public async Task Request_ThatTheImageSaysIsCancelled_IsThatOnlyWhenItIs()
     {
         var image = new ThrowingImage(TestDisks.Filled("image", 65536, 4096, 1));
@@ -156,6 +166,15 @@ public sealed class BackendFaultTests
     private sealed class ThrowingListener : IProgress<OperationProgress>
     {
         public void Report(OperationProgress value) => throw new InvalidTimeZoneException("the listener's");
+    }
+
+    private sealed class LongAnswers(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public override bool TryMap(long offset, long lengthBytes, out Extent extent)
+        {
+            extent = new Extent(ExtentKind.Data, lengthBytes + 1);
+            return true;
+        }
     }
 
     private sealed class ThrowingImage(IDiskImage inner) : DelegatingImage(inner)

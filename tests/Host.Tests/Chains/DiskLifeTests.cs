@@ -69,6 +69,24 @@ public sealed class DiskLifeTests
     }
 
     [Fact]
+    public async Task Close_WaitsForAReadThatWaits()
+    {
+        BlockImage top = new("top", Block, Block);
+        var held = new HeldRead(top);
+        VirtualDisk disk = TestDisks.Compose(held);
+        Task read = disk.ReadAsync(0, new byte[1], TestContext.Current.CancellationToken).AsTask();
+
+        Task close = disk.CloseAsync().AsTask();
+
+        Assert.False(close.IsCompleted);
+        Assert.False(top.IsClosed);
+        held.GoOn.SetResult();
+        await read;
+        await close;
+        Assert.True(top.IsClosed);
+    }
+
+    [Fact]
     public async Task Operation_ThatWaitsForItsTurnBehindAClosing_FindsTheDiskClosed()
     {
         var image = new SlowCompact(new BlockImage("top", Block, Block));
@@ -117,6 +135,17 @@ public sealed class DiskLifeTests
         DiskLimits limits = disk.Limits;
         Assert.Equal((512, 4096, Math.Max(Block, 4096)), (limits.LogicalBlockBytes, limits.PhysicalBlockBytes, limits.BestIoBytes));
         Assert.Equal((4096, 1L << 30, 1), (limits.DiscardGranularityBytes, limits.MaxDiscardBytes, limits.AlignmentBytes));
+    }
+
+    private sealed class HeldRead(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        protected override async ValueTask<ReadResult> ReadCore<TIo>(long offset, IoBuffer buffer, CancellationToken cancellationToken)
+        {
+            await GoOn.Task;
+            return await base.ReadCore<TIo>(offset, buffer, cancellationToken);
+        }
     }
 
     private sealed class SlowCompact(IDiskImage inner) : DelegatingImage(inner)

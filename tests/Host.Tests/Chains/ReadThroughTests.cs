@@ -68,6 +68,29 @@ public sealed class ReadThroughTests
     }
 
     [Fact]
+    public async Task Read_OutsideTheDisk_IsRefusedInEveryForm_AndSoIsNoList()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 4 * Block, Block));
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        Memory<byte>[] list = [new byte[1], new byte[1]];
+
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await disk.ReadAsync((4 * Block) - 1, new byte[2], stop));
+        Assert.Throws<ArgumentOutOfRangeException>(() => disk.Read((4 * Block) - 1, list));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await disk.ReadAsync((4 * Block) - 1, list, stop));
+        Assert.Throws<ArgumentNullException>(() => disk.Read(0, (IReadOnlyList<Memory<byte>>)null!));
+        await Assert.ThrowsAsync<ArgumentNullException>(async () => await disk.ReadAsync(0, (IReadOnlyList<Memory<byte>>)null!, stop));
+    }
+
+    [Fact]
+    public void Map_OfNothing_OrOutsideTheDisk_IsRefused()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", 4 * Block, Block));
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => disk.Map(0, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => disk.Map(4 * Block, 1));
+    }
+
+    [Fact]
     public void Read_AnswerThatBreaksTheContract_IsAnError()
     {
         using VirtualDisk disk = TestDisks.Compose(new LyingImage());

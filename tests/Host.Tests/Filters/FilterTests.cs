@@ -183,6 +183,24 @@ public sealed class FilterTests
     }
 
     [Fact]
+    public async Task WhatIsKnownWithoutAsking_IsDataThroughAFilterThatChangesZeros()
+    {
+        using VirtualDisk disk = TestDisks.Compose(new BlockImage("top", Size, Block), TestDisks.Filled("base", 2 * Block, Block, 9));
+        disk.WriteZeroes(0, Block);
+        Assert.Equal((ExtentKind.Zero, ExtentKind.Free), (KindAt(0), KindAt(4 * Block)));
+
+        await disk.AddFilterAsync(new XorFilter(3, 512), Token);
+
+        Assert.Equal((ExtentKind.Data, ExtentKind.Data), (KindAt(0), KindAt(4 * Block)));
+
+        ExtentKind KindAt(long offset)
+        {
+            Assert.True(disk.TryMap(offset, Block, out Extent extent));
+            return extent.Kind;
+        }
+    }
+
+    [Fact]
     public async Task ChildDisk_SeesWhatTheFilterShows_AndKeepsContentFiltersWhereTheyAre()
     {
         using var test = new TestHost();

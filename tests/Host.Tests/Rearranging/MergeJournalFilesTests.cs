@@ -76,6 +76,14 @@ public sealed class MergeJournalFilesTests : IDisposable
         Assert.Equal([false, false, true, false, false], _files.All.Select(level => over.Names(level.Mark)));
     }
 
+    /// <summary>Also where nobody has written down when it was made, so that no other name could be told to be its.</summary>
+    [Fact]
+    public void AFileInItsPlace_IsFoundThere()
+    {
+        JournalFile file = Of(2);
+        Assert.Equal(file.Path, (file with { Mark = file.Mark with { BirthStamp = 0 } }).FindPath());
+    }
+
     private void AssertSame(MergeJournal journal, int survivor, int? neighbour, IEnumerable<int> files)
     {
         Assert.Equal((_files.All[survivor].Mark!.Value, $"format of {survivor}.img"), (journal.Survivor, journal.SurvivorFormat));

@@ -1,5 +1,6 @@
 using QedVd.Backends.Qed;
 using QedVd.Backends.Raw;
+using QedVd.Host.Tests.Maintenance;
 using QedVd.Host.Tests.Operations;
 using QedVd.TestKit;
 
@@ -65,6 +66,37 @@ public sealed class RateTests : IDisposable
         await running;
         TimeSpan took = _time.GetUtcNow() - start;
         Assert.True(took >= s_least, $"{operation} of {Size} bytes took {took} at {Rate} bytes per second");
+    }
+
+    /// <summary>By any other clock it would take days.</summary>
+    [Fact]
+    public async Task Rate_IsKeptByTheClockOfTheHost()
+    {
+        using (VirtualDisk disk = _test.Host.OpenDisk(_test.Qed("base.qed", Size)))
+        {
+            byte[] data = new byte[Size];
+            data.AsSpan().Fill(7);
+            disk.Write(0, data);
+            disk.Close();
+        }
+
+        string top = _test.Qed("top.qed", Size, "base.qed", "qed");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        Task running = Task.Run(async () => await _host.FlattenAsync(top, new FlattenOptions { MaxBytesPerSecond = 1 }, cancellationToken: stop.Token));
+        try
+        {
+            await Waiting.UntilAsync(() =>
+            {
+                _time.Advance(_time.UntilNext ?? TimeSpan.Zero);
+                return running.IsCompleted;
+            });
+        }
+        finally
+        {
+            await stop.CancelAsync();
+        }
+
+        await running;
     }
 
     private async Task RunAsync(string operation)

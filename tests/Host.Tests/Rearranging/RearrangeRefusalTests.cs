@@ -46,6 +46,27 @@ public sealed class RearrangeRefusalTests : IDisposable
     }
 
     [Fact]
+    public async Task ADiskThatIsOpenForReadingOnly_IsNotRearranged()
+    {
+        _test.Qed("base.qed", Size);
+        using VirtualDisk disk = _test.Host.OpenDisk(_test.Qed("top.qed", Size, "base.qed"), new DiskOpenOptions { ReadOnly = true });
+        (string Name, Func<Task> Run)[] operations =
+        [
+            ("commit", async () => await disk.CommitAsync(cancellationToken: Stop)),
+            ("merge", async () => await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Down }, cancellationToken: Stop)),
+            ("merge", async () => await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Up }, cancellationToken: Stop)),
+            ("flatten", async () => await disk.FlattenAsync(cancellationToken: Stop)),
+            ("rebase", async () => await disk.RebaseAsync(null, cancellationToken: Stop)),
+            ("revert", async () => await disk.RevertAsync(cancellationToken: Stop)),
+        ];
+        foreach ((string name, Func<Task> run) in operations)
+        {
+            await AssertRefusedAsync(
+                run, ImageErrorKind.ReadOnly, "top.qed", name, $"{_test["top.qed"]}: the disk is open for reading only. Open it without ReadOnly to {name} it.");
+        }
+    }
+
+    [Fact]
     public async Task OverAnOpenDisk_TheLevelsAboveIt_CannotGetItAsTheirParent()
     {
         _test.Qed("base.qed", Size);

@@ -1,3 +1,4 @@
+using QedVd.Host.Tests.Chains;
 using QedVd.Host.Tests.Operations;
 
 namespace QedVd.Host.Tests.Rearranging;
@@ -185,6 +186,56 @@ public sealed class RevertTests : IDisposable
         }
     }
 
+    /// <summary>It has turned guests away by then, and waits for one that is inside.</summary>
+    [Fact]
+    public async Task CancelledWhileItWaitsForAGuest_ItLetsTheOthersGoOn_AndChangesNothing()
+    {
+        var limit = TimeSpan.FromSeconds(30);
+        var top = new BlockImage("top", 2 * 4096, 4096);
+        var parent = new ParentImage(new BlockImage("base", 2 * 4096, 4096) { InitialFlags = ImageOpenFlags.ReadOnly });
+        VirtualDisk disk = TestDisks.Compose(top, parent);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        using var isInside = new ManualResetEventSlim();
+        using var mayGo = new ManualResetEventSlim();
+        disk.Write(0, new byte[2 * 4096]);
+        int writes = 0;
+        Task guest = Task.CompletedTask;
+        parent.BeforeWritable = () =>
+        {
+            top.OnWrite = _ =>
+            {
+                if (Interlocked.Increment(ref writes) == 1)
+                {
+                    isInside.Set();
+                    mayGo.Wait(limit);
+                }
+            };
+            guest = Task.Run(() => disk.Write(0, [1]));
+            isInside.Wait(limit);
+        };
+        Task reverting = Task.Run(async () => await disk.RevertAsync(cancellationToken: stop.Token));
+        await Task.Run(() => isInside.Wait(limit), Stop);
+        Task later = Task.CompletedTask;
+        while (later.IsCompleted && !reverting.IsCompleted)
+        {
+            await Task.Yield();
+            later = disk.WriteAsync(4096, new byte[] { 2 }, cancellationToken: Stop).AsTask();
+        }
+
+        await stop.CancelAsync();
+
+        // It ends when the guest has; before that, what it has made writable is given back.
+        await Task.WhenAny(parent.IsGivenBack.Task, reverting).WaitAsync(limit, Stop);
+        mayGo.Set();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reverting.WaitAsync(limit, Stop));
+        await later.WaitAsync(limit, Stop);
+        await guest;
+        Assert.Equal(2, disk.Levels.Count);
+        byte[] bytes = PushChain.ReadAll(disk);
+        Assert.Equal((1, 2), (bytes[0], bytes[4096]));
+        await disk.DisposeAsync();
+    }
+
     private async Task<VirtualDisk> SnapshotAsync()
     {
         new Random(1).NextBytes(_before);
@@ -194,5 +245,26 @@ public sealed class RevertTests : IDisposable
         disk.Write(4096, _before.AsSpan(0, 3 * 4096));
         disk.WriteZeroes(20 * 4096, 4096);
         return disk;
+    }
+
+    private sealed class ParentImage(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public Action? BeforeWritable { get; set; }
+
+        public TaskCompletionSource IsGivenBack { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override ValueTask SetOpenFlagsAsync(ImageOpenFlags flags, CancellationToken cancellationToken = default)
+        {
+            if ((flags & ImageOpenFlags.ReadOnly) == 0)
+            {
+                BeforeWritable?.Invoke();
+            }
+            else
+            {
+                IsGivenBack.TrySetResult();
+            }
+
+            return Inner.SetOpenFlagsAsync(flags, cancellationToken);
+        }
     }
 }

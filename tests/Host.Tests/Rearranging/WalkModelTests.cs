@@ -78,6 +78,30 @@ public sealed class WalkModelTests
         }
     }
 
+    /// <summary>The target gives two runs, and then one at a time; its last unit is zero, and has a place all the same.</summary>
+    [Fact]
+    public async Task PushEstimate_TakesTheRunsOfTheLastAnswerOnly_AndZerosThatHaveAPlaceAreNotNew()
+    {
+        Extent[] units = [.. "D.DZ".Select(kind => kind == '.' ? new Extent(ExtentKind.Free, Unit) : new Extent(kind == 'D' ? ExtentKind.Data : ExtentKind.Zero, Unit, IsAllocated: true))];
+        var target = new RunsImage(new BlockImage("target", 4 * Unit, Unit), (offset, _) => offset == 0 ? units[..2] : [units[offset / Unit]]);
+
+        PushEstimate estimate = await PushEstimate.OfAsync([LevelOf(TestDisks.Filled("level", 4 * Unit, Unit, 1))], LevelOf(target), Stop);
+
+        Assert.Equal((4 * Unit, Unit), (estimate.DataBytes, estimate.NewBytes));
+    }
+
+    [Fact]
+    public async Task PushEstimate_OfATargetThatAnswersMoreThanWasAsked_IsAFault()
+    {
+        var level = new BlockImage("level", 4 * Unit, Unit);
+        level.Write(Unit, new byte[Unit]);
+        var target = new RunsImage(new BlockImage("target", 4 * Unit, Unit), (_, length) => [new Extent(ExtentKind.Free, length + 1)]);
+
+        ImageException fault = await Assert.ThrowsAsync<ImageException>(async () => await PushEstimate.OfAsync([LevelOf(level)], LevelOf(target), Stop));
+
+        Assert.Equal(ImageErrorKind.BackendFault, fault.Kind);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -159,6 +183,8 @@ public sealed class WalkModelTests
         return pieces;
     }
 
+    private static Level LevelOf(IDiskImage image) => new() { Image = image, Path = image.Name, FormatId = "blocks" };
+
     private static ChainView View(DrawnLevel[] levels) => new([.. levels.Select(level => level.Level)]);
 
     /// <summary>The level that decides what a place reads as; a level that ends hides what lies beneath.</summary>
@@ -207,6 +233,16 @@ public sealed class WalkModelTests
         }
 
         return levels;
+    }
+
+    private sealed class RunsImage(IDiskImage inner, Func<long, long, Extent[]> answer) : DelegatingImage(inner)
+    {
+        public override ValueTask<int> MapRunsAsync(long offset, long lengthBytes, Memory<Extent> runs, CancellationToken cancellationToken = default)
+        {
+            Extent[] found = answer(offset, lengthBytes);
+            found.CopyTo(runs);
+            return new(found.Length);
+        }
     }
 
     /// <param name="Level">The level.</param>
