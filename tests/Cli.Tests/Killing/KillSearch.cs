@@ -15,6 +15,8 @@ internal sealed class KillSearch : IDisposable
 
     // No divisor in common with the number of commands: each meets a large chain at times.
     private const int LargeEvery = 10;
+    private const int KillsOfALargeCase = 18;
+    private const int KillsOfACase = 3;
     private const int RareOfACase = 2;
     private const int MostTries = 3;
 
@@ -27,6 +29,7 @@ internal sealed class KillSearch : IDisposable
     private static readonly string[] s_always = [.. s_namesChange, "pwrite", "ftruncate", "fallocate", "fdatasync", "copy_file_range"];
 
     private static readonly CommandCase[] s_cases = [.. CommandCases.All, CommandCases.Sharing];
+    private static readonly Measure s_eachCall = Measure.Detail("of them at each call that a small chain makes a command do");
 
     private readonly ProofSearch _search = CommandSearch.Open(Name);
     private readonly Lock _lock = new();
@@ -37,10 +40,12 @@ internal sealed class KillSearch : IDisposable
     private long _kills;
     private long _stops;
     private long _faults;
+    private long _completeCases;
+    private long _missed;
 
     public string Summary => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_cases} chains, {_kills} kills, {_stops} stops, {_faults} errors; killed at {_killed.Count} and failed at {_failed.Count} of {_seen.Count} kinds of calls of the commands: {string.Join(", ", Kinds(_killed))}; errors: {string.Join(", ", Kinds(_failed))}");
+        $"{_cases} chains, {_completeCases} of them with a kill at each call, of which {_missed} were not made again; {_kills} kills, {_stops} stops, {_faults} errors; killed at {_killed.Count} and failed at {_failed.Count} of {_seen.Count} kinds of calls of the commands: {string.Join(", ", Kinds(_killed))}; errors: {string.Join(", ", Kinds(_failed))}");
 
     /// <summary>
     /// The strata without a kill: commands, and over all of them each kind of call that one of them made, and those that there are anywhere; and the kinds of calls
@@ -73,9 +78,6 @@ internal sealed class KillSearch : IDisposable
     // Which calls there are is known only when each command has run.
     private bool IsIncomplete => IsSample && Interlocked.Read(ref _cases) < 3 * s_cases.Length && Empty.Count > 0;
 
-    // In a normal run a few of each, in a long one most of what a small chain makes the command do; errors have a search of their own.
-    private int KillsOfACase => _search.IsLong ? 18 : 3;
-
     // Processes that start, and are waited for, leave room between them.
     private int Workers => _search.IsLong ? 4 : 2;
 
@@ -102,6 +104,7 @@ internal sealed class KillSearch : IDisposable
         var random = new Random(_search.SeedOf(number));
         using var bench = new ChainBench(ChainBench.InMemory);
         bool isLarge = _search.IsLong && number % LargeEvery == LargeEvery - 1;
+        bool takesEach = _search.IsLong && !isLarge;
         (Work pristine, string description) = await MakeAsync(bench, @case, random, isLarge);
         string what = string.Create(CultureInfo.InvariantCulture, $"{@case.Name}, seed {_search.Seed}, case {number}, files {FolderBytes.Of(pristine.Folder)}, {description}");
         if (_search.Only is not null)
@@ -117,7 +120,9 @@ internal sealed class KillSearch : IDisposable
             _seen.UnionWith(points.Select(point => (@case.Name, point.Kind)));
         }
 
-        foreach (CallPoint point in Draw(points, KillsOfACase, random))
+        int kills = 0;
+        IReadOnlyList<CallPoint> drawn = Draw(points, takesEach ? points.Count : isLarge ? KillsOfALargeCase : KillsOfACase, random);
+        foreach (CallPoint point in drawn)
         {
             // A call that one thread made so often when nobody disturbed it, no thread may make so often the next time.
             string? kind = null;
@@ -127,6 +132,14 @@ internal sealed class KillSearch : IDisposable
             }
 
             Note(_killed, @case, kind);
+            kills += kind is null ? 0 : 1;
+        }
+
+        if (takesEach)
+        {
+            Interlocked.Increment(ref _completeCases);
+            Interlocked.Add(ref _missed, drawn.Count - kills);
+            _search.Count(s_eachCall, kills);
         }
 
         if (random.Next(4) == 0)

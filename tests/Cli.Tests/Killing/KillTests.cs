@@ -5,7 +5,7 @@ namespace QedVd.Cli.Tests.Killing;
 
 /// <summary>
 /// Every command that changes files, as a process that is killed, stopped, or whose calls fail, at calls that change a file: some of them for each command
-/// here, as many as there is time for in a long run.
+/// here, all of them on small chains in a long run.
 /// </summary>
 public sealed class KillTests
 {
