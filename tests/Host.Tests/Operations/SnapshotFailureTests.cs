@@ -101,7 +101,32 @@ public sealed class SnapshotFailureTests : IDisposable
         Assert.Equal(0, one[0]);
     }
 
+    [Fact]
+    public async Task Snapshot_WhoseOldTopCannotTellItsGeometry_FailsWithThat_AndRemovesTheNewFile()
+    {
+        string path = _test.Qed("disk.qed", Size);
+        FileStorage storage = FileStorage.Open(path);
+        var level = new Level { Image = new UnknownGeometry(new QedBackend().Open(storage, new ImageOpenOptions())), Path = path, FormatId = "qed", Storage = storage };
+        using var disk = new VirtualDisk(new Generation([level]), new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance);
+
+        ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.SnapshotAsync(_test["over.qed"]));
+
+        Assert.Contains("geometry: injected", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(["disk.qed"], _test.Files);
+        Assert.Single(disk.Levels);
+        disk.Write(0, [1]);
+    }
+
     public void Dispose() => _test.Dispose();
+
+    private sealed class UnknownGeometry(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public override DiskGeometry? LogicalGeometry
+        {
+            get => throw new ImageException(ImageErrorKind.Io, "geometry: injected");
+            set => throw new ImageException(ImageErrorKind.Io, "geometry: injected");
+        }
+    }
 
     private sealed class FailingOnce(IDiskImage inner, bool failsLate) : DelegatingImage(inner)
     {

@@ -88,6 +88,7 @@ public sealed class ChangeTrackerEdgeTests
         tracker.Mark((3 * unit) - 1, 2);
         Assert.Equal([(2 * unit, 2 * unit)], tracker.Runs());
         Assert.Equal(2 * unit, tracker.CountBytes());
+        Assert.False(tracker.IsChanged(length - 1, 1));
         tracker.Mark(length - 1, 1);
         long last = length - 1 - ((length - 1) % unit);
         Assert.Equal([(2 * unit, 2 * unit), (last, length - last)], tracker.Runs());

@@ -140,6 +140,110 @@ public sealed class MishapTests : IDisposable
         Assert.Equal(expected, PushChain.ReadAll(disk));
     }
 
+    /// <summary>A merge goes no step on after a copy that failed: no name changes, and no level leaves the chain.</summary>
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0, 2)]
+    [InlineData(1, 2)]
+    public async Task Merge_WhoseTargetFailsInTheMiddle_ChangesNoLevel_AndIsDoneTheNextTime(int from, int to)
+    {
+        await MakeChainAsync(Size);
+        string[] files = [.. Directory.GetFiles(_folder.FullName).Order()];
+        string target = _folder[to == 1 ? "mid" : "base"];
+        using VirtualDisk disk = _host.OpenDisk(_folder["top"]);
+        byte[] expected = PushChain.ReadAll(disk);
+        var options = new MergeOptions { FromDepth = from, ToDepth = to, Direction = MergeDirection.Down };
+        _backend.Hook = (kind, file) =>
+        {
+            if (kind == "write" && file == target)
+            {
+                throw new ImageException(ImageErrorKind.Io, "write: injected");
+            }
+        };
+
+        ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.MergeAsync(options, cancellationToken: Stop));
+        _backend.Hook = null;
+
+        Assert.Contains("write: injected", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(files, Directory.GetFiles(_folder.FullName).Order());
+        Assert.Equal(3, disk.Levels.Count);
+        Assert.Equal(expected, PushChain.ReadAll(disk));
+        Assert.Equal(target, (await disk.MergeAsync(options, cancellationToken: Stop)).SurvivorPath);
+        Assert.Equal(expected, PushChain.ReadAll(disk));
+    }
+
+    /// <summary>Those that have left the chain by then wait for who finishes it, and stay for good where they are to be kept.</summary>
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(0, true)]
+    public async Task AMergeThatFailsBehindItsLinks_DeletesNothing(int from, bool keeps)
+    {
+        await MakeChainAsync(Size);
+        VirtualDisk? disk = null;
+        byte[] expected;
+        _backend.Hook = (kind, file) =>
+        {
+            // The level has left the chain, and the survivor is made durable for the last time.
+            if (kind == "barrier" && file == _folder["base"] && disk?.Levels.Count == 2)
+            {
+                throw new ImageException(ImageErrorKind.Io, "barrier: injected");
+            }
+        };
+        using (disk = _host.OpenDisk(_folder["top"]))
+        {
+            expected = PushChain.ReadAll(disk);
+            var options = new MergeOptions { FromDepth = from, ToDepth = 2, Direction = MergeDirection.Down, KeepFiles = keeps };
+            ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await disk.MergeAsync(options, cancellationToken: Stop));
+            _backend.Hook = null;
+
+            Assert.Contains("barrier: injected", failed.Message, StringComparison.Ordinal);
+            Assert.Equal(2, disk.Levels.Count);
+            Assert.True(File.Exists(_folder["mid"]));
+            Assert.Equal(expected, PushChain.ReadAll(disk));
+            disk.Dispose();
+        }
+
+        MergeResult? finished = await _host.FinishMergeAsync(_folder["base"], cancellationToken: Stop);
+        Assert.Equal(keeps, File.Exists(_folder["mid"]));
+        Assert.Equal(keeps, finished!.KeptPaths.Contains(_folder["mid"]));
+        using VirtualDisk again = _host.OpenDisk(_folder[from == 0 ? "base" : "top"], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal(expected, PushChain.ReadAll(again));
+    }
+
+    /// <summary>Its journal says what it was: a merge would not be gone on with by a commit.</summary>
+    [Fact]
+    public async Task ACommitPastLevels_ThatStopsAtItsLink_IsDoneTheNextTime()
+    {
+        await MakeChainAsync(Size);
+        string journal = MergeJournal.PathOf(_folder["base"]);
+        byte[] expected;
+        using (VirtualDisk disk = _host.OpenDisk(_folder["top"]))
+        {
+            expected = PushChain.ReadAll(disk);
+            _backend.Hook = (_, file) =>
+            {
+                if (file == _folder["top"] && File.Exists(journal))
+                {
+                    throw new ImageException(ImageErrorKind.Io, "stopped by the test");
+                }
+            };
+            await Assert.ThrowsAsync<ImageException>(async () => await disk.CommitAsync(new CommitOptions { TargetDepth = 2 }, cancellationToken: Stop));
+            _backend.Hook = null;
+            Assert.Equal(expected, PushChain.ReadAll(disk));
+            disk.Dispose();
+        }
+
+        Assert.True(File.Exists(journal));
+        CommitResult result = await _host.CommitAsync(_folder["top"], new CommitOptions { TargetDepth = 2, DeleteSuperseded = true }, cancellationToken: Stop);
+
+        Assert.Equal((_folder["base"], _folder["mid"]), (result.TargetPath, Assert.Single(result.DeletedPaths)));
+        Assert.False(File.Exists(journal));
+        using VirtualDisk again = _host.OpenDisk(_folder["top"], new DiskOpenOptions { ReadOnly = true });
+        Assert.Equal(2, again.Levels.Count);
+        Assert.Equal(expected, PushChain.ReadAll(again));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -99,6 +99,39 @@ public sealed class RateTests : IDisposable
         await running;
     }
 
+    /// <summary>The rate is for what is copied beside guests; those that wait for the end of a merge would wait for it. By a clock that stands still it would never end.</summary>
+    [Fact]
+    public async Task MergeFromTheTop_CopiesWhatGuestsWaitFor_AtNoRate()
+    {
+        _test.Qed("base.qed", PieceBytes);
+        using VirtualDisk disk = _host.OpenDisk(_test.Qed("top.qed", PieceBytes, "base.qed", "qed"));
+        byte[] expected = new byte[PieceBytes];
+        disk.Write(0, expected);
+        int rounds = 0;
+        var progress = new Now(report =>
+        {
+            // As it copies all, and as it copies what was written then: one piece each, which may go at once and leaves a debt.
+            if (report.DoneBytes == 0 && rounds < 2)
+            {
+                expected.AsSpan().Fill((byte)++rounds);
+                disk.Write(0, expected);
+            }
+        });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        Task running = Task.Run(async () => await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Down, MaxBytesPerSecond = 1 }, progress, stop.Token));
+        try
+        {
+            await running.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+        }
+
+        Assert.Equal(2, rounds);
+        Assert.Equal(expected, PushChain.ReadAll(disk));
+    }
+
     private async Task RunAsync(string operation)
     {
         string top = _test["top.qed"];
@@ -133,5 +166,10 @@ public sealed class RateTests : IDisposable
                 await _host.CopyChainAsync(top, Directory.CreateDirectory(_test["copy"]).FullName, new CopyChainOptions { MaxBytesPerSecond = Rate });
                 break;
         }
+    }
+
+    private sealed class Now(Action<OperationProgress> tell) : IProgress<OperationProgress>
+    {
+        public void Report(OperationProgress value) => tell(value);
     }
 }

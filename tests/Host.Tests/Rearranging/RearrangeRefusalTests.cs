@@ -146,6 +146,18 @@ public sealed class RearrangeRefusalTests : IDisposable
         Assert.Equal(4, disk.Levels.Count);
     }
 
+    [Fact]
+    public async Task ACommitPastLevels_IsRefused_WhereTheTopCannotNameAnotherParent_BeforeAnythingIsCopied()
+    {
+        BlockImage target = TestDisks.Filled("target", 4096, 512, 2);
+        using VirtualDisk disk = TestDisks.Compose(TestDisks.Filled("top", 4096, 512, 1), TestDisks.Filled("between", 4096, 512, 3), target);
+        int writes = target.WriteCount;
+        ImageException refused = await Assert.ThrowsAsync<ImageException>(async () => await disk.CommitAsync(new CommitOptions { TargetDepth = 2 }, cancellationToken: Stop));
+        Assert.Equal("top: the format 'blocks' cannot give another parent to this image.", refused.Message);
+        Assert.Equal((ImageErrorKind.NotSupported, "top"), (refused.Kind, refused.Path));
+        Assert.Equal((writes, 3), (target.WriteCount, disk.Levels.Count));
+    }
+
     /// <summary>Only where the parent itself is missing, nobody can say what the disk reads.</summary>
     [Fact]
     public async Task AMissingParent_IsToldWithAWayOut_AMissingNewOneWithoutIt()

@@ -204,8 +204,23 @@ public sealed class ReusedNumberTests : IDisposable
         MergeJournal journal = Journal(takesTop: false, "mid.qed", "up.qed") with { Survivor = FileOf(survivor).Mark, Direction = direction, Neighbour = other };
         await (isDown ? journal with { Files = [journal.Files[0]] } : journal).WriteAsync(_test[survivor], Stop);
 
-        MergeResult merged = await _test.Host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+        // As its first name changes, the journal names the one that is there now: should this one be interrupted too, the next one needs it.
+        var backend = new HookedBackend();
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(backend);
+        using var host = new DiskHost(options);
+        FileMark? named = null;
+        backend.Hook = (what, name) =>
+        {
+            if (what == "write" && name == _test[isDown ? "up.qed" : "top.qed"])
+            {
+                named = TestHost.Run(MergeJournal.ReadAsync(_test[survivor], FilePeek.At(_test[survivor]).Mark, Stop))?.Neighbour?.Mark;
+            }
+        };
 
+        MergeResult merged = await host.MergeAsync(_test["top.qed"], cancellationToken: Stop);
+
+        Assert.Equal(FileOf(isDown ? "up.qed" : "low.qed").Mark, named);
         Assert.Equal(direction, merged.Direction);
         Assert.Equal(isDown ? ["low.qed", "top.qed", "up.qed"] : ["low.qed", "top.qed"], _test.Files);
     }

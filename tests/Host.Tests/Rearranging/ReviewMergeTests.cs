@@ -74,6 +74,81 @@ public sealed class ReviewMergeTests : IDisposable
         Assert.Equal([0, 2, 3], Firsts(late));
     }
 
+    /// <summary>All is done then, but what was deleted may be there again: that is no success.</summary>
+    [Theory]
+    [InlineData("merge", "mid.qed", "base.qed")]
+    [InlineData("commit", "mid.qed", "base.qed")]
+    [InlineData("revert", "top.qed", "mid.qed")]
+    public async Task Deletion_WhoseFolderCannotBeMadeDurable_FailsAtTheEnd_AndSaysThatAllIsDone(string operation, string deleted, string survivor)
+    {
+        MakeChain();
+        List<Level> levels = [];
+        foreach (string name in (string[])["top.qed", "mid.qed", "base.qed"])
+        {
+            bool isTop = levels.Count == 0;
+            FileStorage file = FileStorage.Open(_test[name], new FileStorageOptions { ReadOnly = !isTop, FolderSeam = () => ThrowIf(!File.Exists(_test[deleted]) && name == deleted) });
+            var options = new ImageOpenOptions { Flags = isTop ? ImageOpenFlags.None : ImageOpenFlags.ReadOnly };
+            levels.Add(await _test.Host.Opener.OpenAsync<AsyncIo>(file, _test[name], "qed", options, Stop));
+        }
+
+        var generation = new Generation([.. levels]);
+        SyncIo.Complete(VirtualDisk.TellBeneathAsync<SyncIo>(generation, default));
+        using var disk = new VirtualDisk(generation, new DiskOpenOptions(), _test.Host, number: -1, NullLogger.Instance);
+
+        ImageException failed = await Assert.ThrowsAsync<ImageException>(operation switch
+        {
+            "merge" => async () => await disk.MergeAsync(new MergeOptions { FromDepth = 1, ToDepth = 2, Direction = MergeDirection.Down }, cancellationToken: Stop),
+            "commit" => async () => await disk.CommitAsync(new CommitOptions { TargetDepth = 2, DeleteSuperseded = true }, cancellationToken: Stop),
+            _ => async () => await disk.RevertAsync(cancellationToken: Stop),
+        });
+
+        Assert.Contains($"The {operation} is complete all the same, and '{_test[survivor]}' has it all. It deleted '{_test[deleted]}'", failed.Message, StringComparison.Ordinal);
+        Assert.Equal((operation, _test[survivor]), (failed.Operation, failed.Path));
+        Assert.Equal(_test.Files.Length, disk.Levels.Count);
+        Assert.Equal(operation == "revert" ? [0, 2, 3] : [1, 2, 3], Firsts(disk));
+        disk.Write(0, [7]);
+    }
+
+    /// <summary>What is left tells it: then nobody uses the file any more.</summary>
+    [Fact]
+    public async Task ACommit_ThatHadToLeaveAFile_IsTidiedUpByTheNext()
+    {
+        MakeChain();
+        using VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]);
+        using (FileStorage reader = FileStorage.Open(_test["mid.qed"], new FileStorageOptions { ReadOnly = true }))
+        {
+            CommitResult first = await disk.CommitAsync(new CommitOptions { TargetDepth = 2, DeleteSuperseded = true }, cancellationToken: Stop);
+            Assert.Equal([_test["mid.qed"]], first.SupersededPaths);
+            Assert.Empty(first.DeletedPaths);
+        }
+
+        CommitResult second = await disk.CommitAsync(new CommitOptions { DeleteSuperseded = true }, cancellationToken: Stop);
+
+        Assert.Equal([_test["mid.qed"]], second.DeletedPaths);
+        Assert.Equal(["base.qed", "top.qed"], _test.Files);
+        Assert.Equal([1, 2, 3], Firsts(disk));
+    }
+
+    /// <summary>Its file goes, and what a disk over it relies on with it.</summary>
+    [Fact]
+    public async Task DuringAMergeFromTheTop_NoDiskIsOpenedOverIt()
+    {
+        MakeChain();
+        string over = _test.Qed("elsewhere/over.qed", Size);
+        using VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]);
+        List<ImageErrorKind?> answers = [];
+        var progress = new Now(() =>
+        {
+            Exception? refused = Record.Exception(() => _test.Host.OpenDisk(over, new DiskOpenOptions { ParentDisk = disk, ReadOnly = true }).Dispose());
+            answers.Add((refused as ImageException)?.Kind);
+        });
+
+        await disk.MergeAsync(new MergeOptions { Direction = MergeDirection.Down }, progress, Stop);
+
+        Assert.NotEmpty(answers);
+        Assert.All(answers, answer => Assert.Equal(ImageErrorKind.InUse, answer));
+    }
+
     [Fact]
     public async Task Merge_OverALevelThatSomebodyReads_KeepsItsFile()
     {
