@@ -93,13 +93,22 @@ public sealed partial class VirtualDisk
         Level overlay = await host.Opener.OpenAsync<AsyncIo>(file.TakeStorage(), file.Path, OverlayFormat(host, options), imageOptions, cancellationToken).ConfigureAwait(false);
         try
         {
-            overlay.Image.LogicalGeometry = _generation.Levels[0].Image.LogicalGeometry;
+            KeepGeometry(_generation.Levels[0].Image, overlay.Image);
             return overlay;
         }
         catch
         {
             await CloseLevelsAsync<AsyncIo>([overlay]).ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>What was set is the guest's, whichever image is on top; where nothing was, an image need not be able to keep it.</summary>
+    private static void KeepGeometry(IDiskImage top, IDiskImage newTop)
+    {
+        if (top.LogicalGeometry is { } geometry)
+        {
+            newTop.LogicalGeometry = geometry;
         }
     }
 

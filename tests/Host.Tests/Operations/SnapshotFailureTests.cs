@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using QedVd.Backends.Qed;
+using QedVd.Backends.Raw;
 using QedVd.Host.Tests.Chains;
 
 namespace QedVd.Host.Tests.Operations;
@@ -125,6 +126,54 @@ public sealed class SnapshotFailureTests : IDisposable
         {
             get => throw new ImageException(ImageErrorKind.Io, "geometry: injected");
             set => throw new ImageException(ImageErrorKind.Io, "geometry: injected");
+        }
+    }
+
+    /// <summary>A format need not keep a geometry: what was never set is in nobody's way, and what was is not lost in silence.</summary>
+    [Fact]
+    public async Task Snapshot_OntoAnImageThatKeepsNoGeometry_IsRefusedOnlyWhereOneWasSet()
+    {
+        string path = _test.Raw("disk.raw", Size, 3);
+        var options = new DiskHostOptions { LoadDefaultPlugins = false };
+        options.Backends.Add(new RawBackend());
+        options.Backends.Add(new BackendWithoutGeometry(new QedBackend()));
+        using var host = new DiskHost(options);
+        using VirtualDisk disk = host.OpenDisk(path, new DiskOpenOptions { Format = "raw" });
+        disk.Geometry = new DiskGeometry(100, 16, 63);
+
+        ImageException refusal = await Assert.ThrowsAsync<ImageException>(async () => await disk.SnapshotAsync(_test["over.qed"]));
+
+        Assert.Equal((ImageErrorKind.NotSupported, "disk.raw"), (refusal.Kind, Assert.Single(_test.Files)));
+        await disk.CloseAsync();
+        using VirtualDisk again = host.OpenDisk(path, new DiskOpenOptions { Format = "raw" });
+        await again.SnapshotAsync(_test["over.qed"]);
+        Assert.Equal(2, again.Levels.Count);
+    }
+
+    private sealed class BackendWithoutGeometry(IImageBackend inner) : IImageBackend
+    {
+        public BackendInfo Info => inner.Info;
+
+        public ProbeResult Probe(in ProbeInput input) => inner.Probe(input);
+
+        public IDiskImage Open(IImageStorage storage, ImageOpenOptions options) => new ImageWithoutGeometry(inner.Open(storage, options));
+
+        public async ValueTask<IDiskImage> OpenAsync(IImageStorage storage, ImageOpenOptions options, CancellationToken cancellationToken = default) =>
+            new ImageWithoutGeometry(await inner.OpenAsync(storage, options, cancellationToken));
+
+        public ValueTask CreateAsync(IImageStorage storage, ImageCreateOptions options, CancellationToken cancellationToken = default) =>
+            inner.CreateAsync(storage, options, cancellationToken);
+
+        public ValueTask<CheckReport> CheckAsync(IImageStorage storage, CheckOptions options, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+            inner.CheckAsync(storage, options, progress, cancellationToken);
+    }
+
+    private sealed class ImageWithoutGeometry(IDiskImage inner) : DelegatingImage(inner)
+    {
+        public override DiskGeometry? LogicalGeometry
+        {
+            get => null;
+            set => throw ImageException.NotSupported("setting the logical geometry", Name);
         }
     }
 

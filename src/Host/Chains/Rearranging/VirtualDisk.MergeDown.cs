@@ -64,11 +64,7 @@ public sealed partial class VirtualDisk
                 {
                     await rest.CopyChangedAsync(work.Changes!, work.Token).ConfigureAwait(false);
                     await below.FlushAsync(work.Token).ConfigureAwait(false);
-                    if (top.Image.LogicalGeometry is { } geometry)
-                    {
-                        target.Image.LogicalGeometry = geometry;
-                    }
-
+                    KeepGeometry(top.Image, target.Image);
                     if (options.KeepFiles)
                     {
                         // All is done but the change. A top that stays would be copied once more by who finishes this, over what is written from then on.
