@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using QedVd.ChainKit;
+using QedVd.Crashes.Tests.Recorded;
 using QedVd.Host;
+using QedVd.PlainReader;
 
 namespace QedVd.Crashes.Tests.Chains;
 
@@ -13,9 +15,9 @@ internal sealed class LostRoom
     // A file grows by so many clusters, or an eighth of it; half of a step is left when the next is taken.
     private const int Step = 16;
 
-    private readonly Dictionary<string, (long LeastUsed, long MostClusters)> _files;
+    private readonly Dictionary<string, Room> _files;
 
-    private LostRoom(Dictionary<string, (long LeastUsed, long MostClusters)> files) => _files = files;
+    private LostRoom(Dictionary<string, Room> files) => _files = files;
 
     /// <summary>Where nobody can say.</summary>
     public static LostRoom Unbounded { get; } = new([]);
@@ -23,13 +25,14 @@ internal sealed class LostRoom
     /// <summary>As the images of a folder are.</summary>
     public static async Task<LostRoom> OfAsync(ChainBench bench, string folder)
     {
-        Dictionary<string, (long, long)> files = [];
+        Dictionary<string, Room> files = [];
         foreach (string file in ChainStateCheck.FilesOf(folder).Where(file => file.EndsWith(".qed", StringComparison.Ordinal)))
         {
             string path = Path.Combine(folder, file);
             CheckReport report = await bench.Host.CheckAsync(path, request: new ImageOpenRequest { Format = "qed" }).ConfigureAwait(false);
+            HashSet<long> data = DataOf(path);
             long clusters = ClustersOf(path);
-            files[file] = (clusters - report.Leaks, clusters);
+            files[file] = new Room(clusters - report.Leaks - data.Count, data, clusters);
         }
 
         return new LostRoom(files);
@@ -38,31 +41,27 @@ internal sealed class LostRoom
     /// <summary>For what lies between this and the other.</summary>
     public LostRoom Or(LostRoom other)
     {
-        var files = new Dictionary<string, (long LeastUsed, long MostClusters)>(_files);
-        foreach ((string file, (long used, long clusters)) in other._files)
+        var files = new Dictionary<string, Room>(_files);
+        foreach ((string file, Room room) in other._files)
         {
-            (long leastUsed, long mostClusters) = files.GetValueOrDefault(file, (used, clusters));
-            files[file] = (Math.Min(leastUsed, used), Math.Max(mostClusters, clusters));
+            files[file] = files.TryGetValue(file, out Room? mine) ? mine.Or(room) : room;
         }
 
         return new LostRoom(files);
     }
 
     /// <summary>For the command run again over what a crash has left: what that has lost, it may have lost still.</summary>
-    public LostRoom Over(LostRoom crashed)
-    {
-        LostRoom both = Or(crashed);
-        return new LostRoom(both._files.ToDictionary(
+    public LostRoom Over(LostRoom crashed) =>
+        new(Or(crashed)._files.ToDictionary(
             file => file.Key,
-            file => (file.Value.LeastUsed, file.Value.MostClusters + (crashed._files.TryGetValue(file.Key, out (long LeastUsed, long MostClusters) left) ? left.MostClusters - left.LeastUsed : 0))));
-    }
+            file => crashed._files.TryGetValue(file.Key, out Room? left) ? file.Value with { MostClusters = file.Value.MostClusters + left.MostClusters - left.LeastUsed } : file.Value));
 
     public void ShouldNotExceed(string path, string name, CheckReport report)
     {
-        if (_files.TryGetValue(name, out (long LeastUsed, long MostClusters) bounds))
+        if (_files.TryGetValue(name, out Room? room))
         {
-            long ahead = 3 * Math.Max(Step, bounds.MostClusters / 8) / 2;
-            long most = Math.Min(bounds.MostClusters + ahead, ClustersOf(path)) - bounds.LeastUsed;
+            long ahead = 3 * Math.Max(Step, room.MostClusters / 8) / 2;
+            long most = Math.Min(room.MostClusters + ahead, ClustersOf(path)) - room.LeastUsed;
             Assert.True(report.Leaks <= most, $"{name}: {report.Leaks} clusters are lost, of {ClustersOf(path)}; {most} at most may be");
         }
     }
@@ -74,5 +73,30 @@ internal sealed class LostRoom
         file.ReadExactly(header);
         long cluster = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
         return (file.Length + cluster - 1) / cluster;
+    }
+
+    /// <summary>Where the guest's clusters that have bytes in the file begin on its disk.</summary>
+    private static HashSet<long> DataOf(string path)
+    {
+        byte[] file = File.ReadAllBytes(path);
+        PlainQed image = PlainQed.Open(file.Length, ImageJudge.ReaderOf(file));
+        HashSet<long> data = [];
+        for (long at = 0; at < image.VirtualSizeBytes; at += image.ClusterBytes)
+        {
+            if (image.At(at).Kind == PlainClusterKind.Data)
+            {
+                data.Add(at);
+            }
+        }
+
+        return data;
+    }
+
+    /// <summary>Of one image: its clusters in use but for those of data, which only become more; those of data, of which some may be given up while others come; all.</summary>
+    private sealed record Room(long LeastTables, IReadOnlySet<long> Data, long MostClusters)
+    {
+        public long LeastUsed => LeastTables + Data.Count;
+
+        public Room Or(Room other) => new(Math.Min(LeastTables, other.LeastTables), Data.Intersect(other.Data).ToHashSet(), Math.Max(MostClusters, other.MostClusters));
     }
 }
