@@ -34,6 +34,20 @@ public sealed class GrowthAnswersTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void FilledBlock_ThatIsAnsweredWithFree_IsTheBackendsMistake(bool isZero)
+    {
+        var top = new TracedImage("top", Mega, Block, ExtentKind.Free) { IsAlwaysFree = true };
+        using VirtualDisk disk = TestDisks.Compose(top, new TracedImage("base", Mega, Block, ExtentKind.Data, 9));
+
+        ImageException fault = Assert.Throws<ImageException>(() => Change(disk, Block, Block, isZero));
+
+        Assert.Equal((ImageErrorKind.BackendFault, "top", "write", (long)Block), (fault.Kind, fault.Path, fault.Operation, fault.OffsetBytes));
+        Assert.Equal($"{(isZero ? "zero" : "write")} 4096+4096", top.Asked[^1]);
+    }
+
+    [Theory]
     [InlineData(false, "write 4096+4096 NoAllocate")]
     [InlineData(true, "zero 4096+4096 NoAllocate")]
     public void FreeRun_ThatIsSaidToBeLongerThanWasAsked_IsNotFilled(bool isZero, string asked)
