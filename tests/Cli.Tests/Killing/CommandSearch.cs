@@ -9,7 +9,7 @@ internal static class CommandSearch
 {
     /// <summary>Begins one; what it counts holds for this code.</summary>
     public static ProofSearch Open(string name) =>
-        new(name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests");
+        new(name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "src/Cli", "tests/ChainKit", "tests/Cli.Tests/Killing", "tests/Cli.Tests/Faults");
 
     /// <summary>Looks at cases, several at a time, as long as it is to go on and none has failed.</summary>
     /// <param name="search">Numbers them.</param>

@@ -26,7 +26,7 @@ public sealed class WriterKillTests
     public async Task Writer_KilledAnywhere_LosesNothingThatWasAcknowledged()
     {
         Peers.Require("strace", Measure.Kills);
-        using var search = new ProofSearch(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "tests/ChainKit", "tests/Cli.Tests");
+        using var search = new ProofSearch(Name, "src/Abstractions", "src/Backends.Qed", "src/Backends.Raw", "src/Host", "tests/ChainKit", "tests/Cli.Tests/Killing");
         TestContext.Current.TestOutputHelper?.WriteLine(search.ToString());
         var tally = new Tally();
         for (long number = search.Next(); search.GoesOn(tally.Kills, Usual); number = search.Next())
