@@ -160,7 +160,7 @@ public sealed class MapAllTests
         }
 
         GC.SuppressFinalize(alone);
-        return random.Next(3) == 0 ? image : new RunsImage(image, random.Next(1, 40));
+        return random.Next(3) == 0 ? image : new ManyRunsImage(image, random.Next(1, 40));
     }
 
     private static async Task<List<DiskExtent>> OneByOneAsync(VirtualDisk disk, long offset, long length)
@@ -181,23 +181,6 @@ public sealed class MapAllTests
         }
 
         return all;
-    }
-
-    /// <summary>Answers several runs at a time.</summary>
-    private sealed class RunsImage(IDiskImage inner, int most) : DelegatingImage(inner)
-    {
-        public override async ValueTask<int> MapRunsAsync(long offset, long lengthBytes, Memory<Extent> runs, CancellationToken cancellationToken = default)
-        {
-            int count = 0;
-            for (long end = offset + lengthBytes; offset < end && count < runs.Length && count < most; count++)
-            {
-                Extent run = await MapAsync(offset, end - offset, cancellationToken);
-                runs.Span[count] = run;
-                offset += run.LengthBytes;
-            }
-
-            return count;
-        }
     }
 
     /// <summary>Three blocks in turn: data, data that continues it, zero.</summary>

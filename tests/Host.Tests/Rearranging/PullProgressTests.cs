@@ -43,4 +43,20 @@ public sealed class PullProgressTests
         Assert.Equal(progress.Reports.Select(report => report.DoneBytes).Distinct().Order(), progress.Reports.Select(report => report.DoneBytes));
         Assert.Equal(old.Length, progress.Reports[^1].DoneBytes);
     }
+
+    /// <summary>Also where the last piece of work is so small that nobody would be told of it in the middle.</summary>
+    [Fact]
+    public async Task TheEnd_IsAlwaysTold()
+    {
+        using var test = new TestHost();
+        byte[] old = new byte[(4 << 20) + 512];
+        old.AsSpan().Fill(1);
+        await File.WriteAllBytesAsync(test["old.raw"], old, Stop);
+        string top = test.Qed("top.qed", old.Length, "old.raw", "raw");
+        var progress = new ProgressList();
+
+        await test.Host.FlattenAsync(top, progress: progress, cancellationToken: Stop);
+
+        Assert.Equal([4 << 20, old.Length], progress.Reports.TakeLast(2).Select(report => report.DoneBytes));
+    }
 }

@@ -147,6 +147,43 @@ public sealed class RearrangeEdgeTests
         Assert.Equal((300, 700, Extent.NoOffset), (free.OffsetBytes, free.LengthBytes, free.StorageOffset));
     }
 
+    /// <summary>A parent that holds nothing for longer than zeros are made at once is one run, and work comes to its end.</summary>
+    [Theory]
+    [InlineData(ExtentKind.Free, 1)]
+    [InlineData(ExtentKind.Zero, 4)]
+    public async Task APush_OfALongRun_GoesOverItAtOnce_ButMakesZerosAGibibyteAtATime(ExtentKind kind, int runs)
+    {
+        const long Size = (3L << 30) + Block;
+        var walk = new PushWalk(new Generation([Of(new HugeImage("huge", Size, kind))]), 0, Size);
+        List<PushRun> seen = [];
+        while (seen.Count < 10 && await walk.NextAsync(1 << 20, Stop) is { } run)
+        {
+            seen.Add(run);
+        }
+
+        Assert.Equal(runs, seen.Count);
+        Assert.Equal(Size, seen.Sum(run => run.LengthBytes));
+        Assert.All(seen, run => Assert.Equal(kind == ExtentKind.Free ? PushKind.Skip : PushKind.Zero, run.Kind));
+    }
+
+    [Fact]
+    public async Task ACursor_GoesFromOneBatchOfRunsToTheNext()
+    {
+        const int Runs = 1000;
+        var image = new BlockImage("runs", Runs * Block, Block);
+        for (int i = 0; i < Runs; i += 2)
+        {
+            image.Write(i * Block, new byte[Block]);
+        }
+
+        var cursor = new ViewCursor(new ChainView([Of(new ManyRunsImage(image, Runs))]), Runs * Block);
+        for (int i = 0; i < Runs; i++)
+        {
+            DiskExtent run = await cursor.AtAsync(i * Block, Stop);
+            Assert.Equal((i * Block, Block, i % 2 == 0 ? ExtentKind.Data : ExtentKind.Free), (run.OffsetBytes, run.LengthBytes, run.Kind));
+        }
+    }
+
     private static Level Of(IDiskImage image) => new() { Image = image, Path = image.Name, FormatId = image.Backend.Id };
 
     private static BlockImage ReadOnly(string name, long sizeBytes) => new(name, sizeBytes, Block) { InitialFlags = ImageOpenFlags.ReadOnly };
