@@ -75,12 +75,12 @@ public sealed class ProofSearchTests
             var report = new ProofReport(path, "commit", "code");
             foreach (long most in (long[])[3, 7, 5])
             {
-                report.Add("z", new Dictionary<Measure, (long, long)> { [Measure.CrashStates] = (10, 1), [Measure.Detail("a part of them")] = (4, 1), [Measure.Most("most")] = (most, 0) }, 7, TimeSpan.Zero);
+                report.Add("z", new Dictionary<Measure, (long, long)> { [Measure.CrashStates] = (10, 1), [Measure.Detail("a part, of them")] = (4, 1), [Measure.Most("most")] = (most, 0) }, 7, TimeSpan.Zero);
                 report.Add("a", new Dictionary<Measure, (long, long)> { [Measure.Kills] = (1, 0) }, 7, TimeSpan.Zero);
             }
 
             Assert.Equal(
-                ["| a | kills | 3 | 0 |", "| z | crash states | 30 | 3 |", "| z | a part of them | 12 | 3 |", "| z | most | 7 | 0 |"],
+                ["| a | kills | 3 | 0 |", "| z | crash states | 30 | 3 |", "| z | a part, of them | 12 | 3 |", "| z | most | 7 | 0 |"],
                 (await File.ReadAllLinesAsync(path, TestContext.Current.CancellationToken)).Where(line => line.EndsWith(" code |", StringComparison.Ordinal)).Skip(1).Select(line => line[..line.IndexOf(" 7 | 0.0", StringComparison.Ordinal)]));
         }
         finally

@@ -117,12 +117,12 @@ public sealed class ProofReport
     {
         public static Row Parse(string line)
         {
-            string[] cells = [.. line.Trim('|').Split('|').Select(cell => cell.Trim().Replace(",", "", StringComparison.Ordinal))];
+            string[] cells = [.. line.Trim('|').Split('|').Select(cell => cell.Trim())];
             return new Row(cells[0], cells[1], Number(cells[2]), Number(cells[3]), Number(cells[4]), double.Parse(cells[5], CultureInfo.InvariantCulture), cells[6], cells[7]);
         }
 
         public override string ToString() => FormattableString.Invariant($"| {Search} | {Measure} | {Count:N0} | {Wrong:N0} | {Next:N0} | {Minutes:F1} | {Commit} | {Code} |");
 
-        private static long Number(string cell) => long.Parse(cell, CultureInfo.InvariantCulture);
+        private static long Number(string cell) => long.Parse(cell, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
     }
 }
