@@ -77,9 +77,4 @@ public sealed class FastGuestTests : IDisposable
             _at = (_at + Request) % Size;
         }
     }
-
-    private sealed class Now(Action<OperationProgress> tell) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => tell(value);
-    }
 }

@@ -85,9 +85,4 @@ public sealed class GuestsDuringCommitTests : IDisposable
         Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
         Assert.Contains("has no parent", refused.Message, StringComparison.Ordinal);
     }
-
-    private sealed class Now(Action<OperationProgress> action) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => action(value);
-    }
 }

@@ -103,7 +103,7 @@ public sealed class MergeEdgeTests : IDisposable
         using var chain = new FiveLevels();
         string journal = MergeJournal.PathOf(chain.PathOf(1));
         await chain.Journal(0, 1, MergeDirection.Down, keeps: false).WriteAsync(chain.PathOf(1), Stop);
-        var replace = new Told(() => File.WriteAllText(journal, "something else"));
+        var replace = new Now(_ => File.WriteAllText(journal, "something else"));
 
         ImageException failed = await Assert.ThrowsAsync<ImageException>(async () => await chain.Host.MergeAsync(chain.PathOf(0), progress: replace, cancellationToken: Stop));
 
@@ -119,7 +119,7 @@ public sealed class MergeEdgeTests : IDisposable
     {
         using var chain = new FiveLevels();
         string kept = Path.Combine(chain.Folder, "kept.qed");
-        var swap = new Told(() =>
+        var swap = new Now(_ =>
         {
             if (!File.Exists(kept))
             {
@@ -358,9 +358,4 @@ public sealed class MergeEdgeTests : IDisposable
     }
 
     private static MergeOptions Down(int to) => new() { ToDepth = to, Direction = MergeDirection.Down };
-
-    private sealed class Told(Action tell) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => tell();
-    }
 }

@@ -111,7 +111,7 @@ public sealed class PullFaultTests(ITestOutputHelper output)
         }
 
         Write();
-        await disk.FlattenAsync(null, new Told(_ => Write()));
+        await disk.FlattenAsync(null, new Now(_ => Write()));
         while (next < places.Length)
         {
             Write();
@@ -199,11 +199,6 @@ public sealed class PullFaultTests(ITestOutputHelper output)
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flatten);
         await close;
         Assert.True(chain.Verify("closed"));
-    }
-
-    private sealed class Told(Action<OperationProgress> tell) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => tell(value);
     }
 
     private sealed class CountDown(int left, CancellationTokenSource cancel) : IProgress<OperationProgress>

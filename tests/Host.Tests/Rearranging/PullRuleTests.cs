@@ -185,7 +185,7 @@ public sealed class PullRuleTests : IDisposable
         using var cancel = new CancellationTokenSource();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            async () => await _test.Host.RebaseAsync(_test["top"], _test["new"], null, PullFolder.Options, new Told(_ => cancel.Cancel()), cancel.Token));
+            async () => await _test.Host.RebaseAsync(_test["top"], _test["new"], null, PullFolder.Options, new Now(_ => cancel.Cancel()), cancel.Token));
         Assert.Equal(("old", null), await _test.ParentOfAsync("top"));
         Assert.Equal(ExtentKind.Data, await _test.OwnAsync("top", 0));
 
@@ -201,16 +201,11 @@ public sealed class PullRuleTests : IDisposable
         _test.Create("top", 300L << 20, "base", 512);
         var told = new ConcurrentQueue<OperationProgress>();
 
-        await _test.Host.FlattenAsync(_test["top"], null, PullFolder.Options, new Told(told.Enqueue));
+        await _test.Host.FlattenAsync(_test["top"], null, PullFolder.Options, new Now(told.Enqueue));
 
         Assert.Equal(300L << 20, told.Last().DoneBytes);
         Assert.All(told, each => Assert.Equal(300L << 20, each.TotalBytes));
     }
 
     private static async Task<ImageException> Refusal(Func<ValueTask<OperationResult>> action) => await Assert.ThrowsAsync<ImageException>(async () => await action());
-
-    private sealed class Told(Action<OperationProgress> tell) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => tell(value);
-    }
 }

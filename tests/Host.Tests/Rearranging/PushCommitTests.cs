@@ -147,7 +147,7 @@ public sealed class PushCommitTests : IDisposable
         string mid = _test.Qed("mid.qed", Size, "base.qed");
         string top = _test.Qed("top.qed", Size, "mid.qed");
         Fill(top, Some(Cluster, 5));
-        var progress = new Now(() =>
+        var progress = new Now(_ =>
         {
             if (!File.Exists(_test["late.qed"]))
             {
@@ -320,11 +320,6 @@ public sealed class PushCommitTests : IDisposable
         using VirtualDisk disk = _test.Host.OpenDisk(path);
         disk.Write(0, data);
         disk.Close();
-    }
-
-    private sealed class Now(Action action) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => action();
     }
 
     private static byte[] Some(int length, int seed)

@@ -167,9 +167,4 @@ public sealed class RateTests : IDisposable
                 break;
         }
     }
-
-    private sealed class Now(Action<OperationProgress> tell) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => tell(value);
-    }
 }

@@ -54,7 +54,7 @@ public sealed class ReviewMergeTests : IDisposable
         using (VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]))
         {
             bool isMade = false;
-            var progress = new Now(() =>
+            var progress = new Now(_ =>
             {
                 if (!isMade)
                 {
@@ -137,7 +137,7 @@ public sealed class ReviewMergeTests : IDisposable
         string over = _test.Qed("elsewhere/over.qed", Size);
         using VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]);
         List<ImageErrorKind?> answers = [];
-        var progress = new Now(() =>
+        var progress = new Now(_ =>
         {
             Exception? refused = Record.Exception(() => _test.Host.OpenDisk(over, new DiskOpenOptions { ParentDisk = disk, ReadOnly = true }).Dispose());
             answers.Add((refused as ImageException)?.Kind);
@@ -190,7 +190,7 @@ public sealed class ReviewMergeTests : IDisposable
         using var stop = new CancellationTokenSource();
         using (VirtualDisk disk = _test.Host.OpenDisk(_test["top.qed"]))
         {
-            var progress = new Now(() =>
+            var progress = new Now(_ =>
             {
                 if (!File.Exists(_test["mid.qed"]))
                 {
@@ -355,10 +355,5 @@ public sealed class ReviewMergeTests : IDisposable
             disk.Write(block * Cluster, [value]);
             disk.Close();
         }
-    }
-
-    private sealed class Now(Action action) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value) => action();
     }
 }

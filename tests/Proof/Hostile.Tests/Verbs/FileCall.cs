@@ -10,7 +10,10 @@ namespace QedVd.Hostile.Tests.Verbs;
 internal sealed partial record FileCall(string Text, string Name, IReadOnlyList<(FileUse Use, string Path)> Files)
 {
     /// <summary>Whether a link at the end of the path is followed, and not kept from leading out either.</summary>
-    public bool FollowsLinks => Name is not ("lstat" or "readlink" or "readlinkat" or "openat2") && !Text.Contains("NOFOLLOW", StringComparison.Ordinal);
+    public bool FollowsLinks => !IsReadingALink && Name is not ("lstat" or "openat2") && !Text.Contains("NOFOLLOW", StringComparison.Ordinal);
+
+    /// <summary>Whether it asks what a link holds, and nothing of what it leads to.</summary>
+    public bool IsReadingALink => Name is "readlink" or "readlinkat";
 
     /// <summary>Reads what strace has left.</summary>
     /// <param name="trace">The lines; other threads may come between the two halves of a call.</param>

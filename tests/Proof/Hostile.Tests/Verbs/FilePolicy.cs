@@ -21,6 +21,12 @@ internal sealed partial class FilePolicy(CaseFolder folder, VerbLine line, strin
     /// <summary>What the call must not do; null: it may do all that it does.</summary>
     public string? Forbidden(FileCall call)
     {
+        if (call.IsReadingALink && call.Files is [(_, var link), ..] && link == Target(folder[image]))
+        {
+            // Whether what the user names is a link: asked of all that its links lead to, and no link at last.
+            return null;
+        }
+
         // What the user names is opened, wherever a link leads, and looked at by its handle.
         bool isImage = call.Files.Count > 0 && call.Files[0].Path == folder[image];
         foreach ((FileUse use, string path) in isImage ? call.Files.Take(1) : call.Files.Concat(Targets(call)))
@@ -44,21 +50,23 @@ internal sealed partial class FilePolicy(CaseFolder folder, VerbLine line, strin
                 continue;
             }
 
-            FileSystemInfo? target;
-            try
+            if (Target(path) is { } target)
             {
-                target = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true);
+                yield return (use, target);
             }
-            catch (IOException)
-            {
-                // It leads to itself: nothing lies behind it.
-                continue;
-            }
+        }
+    }
 
-            if (target is not null)
-            {
-                yield return (use, target.FullName);
-            }
+    private static string? Target(string link)
+    {
+        try
+        {
+            return new FileInfo(link).ResolveLinkTarget(returnFinalTarget: true)?.FullName;
+        }
+        catch (IOException)
+        {
+            // It leads to itself: nothing lies behind it.
+            return null;
         }
     }
 
