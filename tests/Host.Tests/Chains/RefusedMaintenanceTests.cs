@@ -42,6 +42,21 @@ public sealed class RefusedMaintenanceTests : IDisposable
     }
 
     [Fact]
+    public async Task RebaseOfAFormatThatCannotNameAParent_CopiesNothing()
+    {
+        var top = new BlockImage("top", Size, Block);
+        using VirtualDisk disk = TestDisks.Compose(top, TestDisks.Filled("base", Size, Block, 9));
+        const string Message = "top: the format 'blocks' cannot change the parent's name in this image.";
+
+        await AssertRefusedAsync(ImageErrorKind.NotSupported, "top", "change the parent's name in", Message, () => Plain(disk.FlattenAsync()));
+        await AssertRefusedAsync(ImageErrorKind.NotSupported, "top", "change the parent's name in", Message, () => Plain(disk.RebaseAsync(null)));
+        await AssertRefusedAsync(ImageErrorKind.NotSupported, "top", "change the parent's name in", Message, () => Plain(disk.RebaseAsync(_test["other.qed"])));
+
+        Assert.True(top.TryMap(0, Size, out Extent extent));
+        Assert.Equal((ExtentKind.Free, (long)Size), (extent.Kind, extent.LengthBytes));
+    }
+
+    [Fact]
     public async Task DiskThatIsOnlyRead()
     {
         using VirtualDisk disk = TestDisks.Compose(new DiskOpenOptions { ReadOnly = true }, new BlockImage("top", Size, Block));
@@ -65,6 +80,7 @@ public sealed class RefusedMaintenanceTests : IDisposable
         await AssertRefusedAsync(ImageErrorKind.NotSupported, "level 0", null, "level 0: renaming a disk whose top is no file is not supported here.", () => disk.RenameAsync(_test["new"]));
         await AssertRefusedAsync(
             ImageErrorKind.NotSupported, "level 0", null, "level 0: setting the parent of a disk that no host has opened is not supported here.", () => disk.SetParentNameAsync("x"));
+        await AssertRefusedAsync(ImageErrorKind.NotSupported, "level 0", null, "level 0: a rebase of a disk whose top is no file is not supported here.", () => Plain(disk.RebaseAsync("x")));
         Assert.Empty(_test.Files);
 
         using FileStorage file = FileStorage.Open(_test.Raw("file", Size, 0));
@@ -199,6 +215,8 @@ public sealed class RefusedMaintenanceTests : IDisposable
             Assert.StartsWith($"top: {length} bytes at {offset} are not inside the disk of {Size} bytes.", refusal.Message, StringComparison.Ordinal);
         }
     }
+
+    private static async ValueTask Plain(ValueTask<OperationResult> operation) => await operation;
 
     private static async Task AssertRefusedAsync(ImageErrorKind kind, string path, string? operation, string message, Func<ValueTask> action)
     {
