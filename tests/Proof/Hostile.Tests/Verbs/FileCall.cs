@@ -15,6 +15,9 @@ internal sealed partial record FileCall(string Text, string Name, IReadOnlyList<
     /// <summary>Whether it asks what a link holds, and nothing of what it leads to.</summary>
     public bool IsReadingALink => Name is "readlink" or "readlinkat";
 
+    /// <summary>Whether it asks what a file is, and gets no handle of it.</summary>
+    public bool IsStat => Name is "stat" or "lstat" or "newfstatat" or "statx";
+
     /// <summary>Reads what strace has left.</summary>
     /// <param name="trace">The lines; other threads may come between the two halves of a call.</param>
     /// <param name="folder">Where the process was started.</param>
@@ -74,6 +77,8 @@ internal sealed partial record FileCall(string Text, string Name, IReadOnlyList<
         List<(FileUse, string)> files = [.. paths.Take(namesTwo ? 2 : 1).Select((path, index) => (index == 0 && paths.Count > 1 && name is "link" or "linkat" ? FileUse.Look : use, path))];
         if (use is FileUse.Open or FileUse.Change && Opened().Match(text) is { Success: true } opened)
         {
+            // A handle of its own that is opened once more is known by what it leads to.
+            files.RemoveAll(file => IsOwnHandle().IsMatch(file.Item2));
             files.Add((use, Unescape(opened.Groups[1].Value)));
         }
 
@@ -161,6 +166,9 @@ internal sealed partial record FileCall(string Text, string Name, IReadOnlyList<
 
     [GeneratedRegex(@"^(?:AT_FDCWD|\d+)<(.*)>$", RegexOptions.Singleline)]
     private static partial Regex Handle();
+
+    [GeneratedRegex(@"^/proc/self/fd/\d+$")]
+    private static partial Regex IsOwnHandle();
 
     [GeneratedRegex(@"\bO_(WRONLY|RDWR|CREAT|TRUNC|TMPFILE)\b")]
     private static partial Regex Writing();

@@ -18,12 +18,20 @@ internal sealed partial class FilePolicy(CaseFolder folder, VerbLine line, strin
     /// <summary>What names an image and does not open a parent: <c>probe</c>, <c>info</c>, <c>check</c> and their like leave all else in the folder alone.</summary>
     private readonly bool _isAlone = line.Need is Need.Probe or Need.Header or Need.AsQed or Need.Check or Need.Repair or Need.Pieces;
 
+    /// <summary>What lists the folder: it learns what each link there leads to, as the framework's listing does, and opens none.</summary>
+    private readonly bool _isListing = line.Need is Need.Folder or Need.Link || line.Name is "snapshot";
+
     /// <summary>What the call must not do; null: it may do all that it does.</summary>
     public string? Forbidden(FileCall call)
     {
         if (call.IsReadingALink && call.Files is [(_, var link), ..] && link == Target(folder[image]))
         {
             // Whether what the user names is a link: asked of all that its links lead to, and no link at last.
+            return null;
+        }
+
+        if (_isListing && call.IsStat && call.Files is [(_, var entry)] && Path.GetDirectoryName(entry) == folder.In)
+        {
             return null;
         }
 
