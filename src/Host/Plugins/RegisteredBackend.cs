@@ -28,7 +28,14 @@ internal sealed class RegisteredBackend(IImageBackend inner, BackendInfo info, s
     }
 
     /// <summary>A probe does not come back. The backend is not asked again before it does; as one is asked at a time, at most one thread hangs in it.</summary>
-    public void GiveUp(PluginWork probe) => _hanging = probe;
+    /// <remarks>A later one that was given up before it was refused does not hang in the backend, so the first stays the one that is waited for.</remarks>
+    public void GiveUp(PluginWork probe)
+    {
+        if (_hanging is not { HasReturned: false })
+        {
+            _hanging = probe;
+        }
+    }
 
     public ImageException Gone() => new(ImageErrorKind.NotSupported, $"The {Title} was unloaded. Load the plugin again, and ask the catalogue for the backend anew.");
 

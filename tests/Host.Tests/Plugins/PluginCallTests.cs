@@ -70,6 +70,33 @@ public sealed class PluginCallTests : IDisposable
     }
 
     [Fact]
+    public void Backend_ThatHangs_IsNotAskedAgain_WhenAProbeThatWasRefusedForThatIsGivenUpToo()
+    {
+        int asked = 0;
+        var fake = new FakeBackend("fake")
+        {
+            OnProbe = () =>
+            {
+                asked++;
+                return new ProbeResult(ProbeConfidence.Maybe, "asked");
+            },
+        };
+        var backend = new RegisteredBackend(fake, fake.Info, "fake");
+        var hanging = new SteppedWork(_time);
+        var refused = new SteppedWork(_time);
+        backend.GiveUp(hanging);
+        backend.GiveUp(refused);
+        refused.Run();
+
+        Assert.Throws<ImageException>(() => backend.Probe(default));
+        Assert.Equal(0, asked);
+
+        hanging.Run();
+        backend.Probe(default);
+        Assert.Equal(1, asked);
+    }
+
+    [Fact]
     public async Task Probe_ThatIsCancelled_AsksNobodyElse_AndTheBackendThatItHungInIsStillGoodWhenItComesBack()
     {
         int others = 0;
